@@ -1,0 +1,37 @@
+"""The quant folder: which files it holds and what each is for."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar, Literal
+
+from hubtool.records import FileHash, Record
+
+VISION_SIDECAR = "optiq_vision.safetensors"
+MTP_SIDECAR = "optiq/mtp.safetensors"
+INDEX_FILE = "model.safetensors.index.json"
+
+SidecarKind = Literal["vision", "mtp"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Sidecar:
+    """Unquantized weights beside the main set; ``vision`` covers audio and projectors too."""
+
+    path: str
+    kind: SidecarKind
+    tensors: int
+    parameters: int
+    size_bytes: int
+    dtypes: tuple[str, ...]
+    modalities: tuple[str, ...]  # of "vision", "audio"; empty for mtp
+
+
+@dataclasses.dataclass(frozen=True)
+class Artifact(Record):
+    """A quant folder at rest: ``folder`` is absolute, ``files`` are relative to it."""
+
+    schema: ClassVar[int] = 1
+    folder: str
+    files: tuple[FileHash, ...]
+    sidecars: tuple[Sidecar, ...] = ()

@@ -1,0 +1,1 @@
+"""The one record that every statement on a card is made from."""
