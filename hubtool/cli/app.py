@@ -1,0 +1,128 @@
+"""The command table and the error border. Commands are imported when they are used."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from hubtool.cli.output import print_error
+from hubtool.errors import HubtoolError, InterruptedRun
+
+# name -> (module, attribute): a function, or a Typer app for a group of commands
+COMMANDS: dict[str, tuple[str, str]] = {
+    "release": ("hubtool.cli.release", "release"),
+    "measure": ("hubtool.cli.measure", "measure"),
+    "quantize": ("hubtool.cli.quantize", "quantize"),
+    "split": ("hubtool.cli.split", "split"),
+    "card": ("hubtool.cli.card", "card"),
+    "check": ("hubtool.cli.check", "check"),
+    "push": ("hubtool.cli.push", "push"),
+    "inspect": ("hubtool.cli.inspect", "inspect"),
+    "hub": ("hubtool.cli.hub", "app"),
+    "demo": ("hubtool.cli.demo", "demo"),
+}
+
+
+class LazyCommands(TyperGroup):
+    """A group whose commands are named here and loaded on use."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """All command names, in the order of a release."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name, imported now; None if there is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute = COMMANDS[cmd_name]
+        target = getattr(importlib.import_module(module), attribute)
+        if not isinstance(target, typer.Typer):
+            single = _new_app()
+            single.command(cmd_name)(target)
+            target = single
+        command = typer.main.get_command(target)
+        command.name = cmd_name
+        return command
+
+
+def _new_app(**options: Any) -> typer.Typer:
+    return typer.Typer(
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        **options,
+    )
+
+
+app = _new_app(cls=LazyCommands, no_args_is_help=True)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from hubtool import __version__
+
+        typer.echo(f"hubtool {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(
+        False, "--version", callback=_show_version, is_eager=True, help="Print the version."
+    ),
+    debug: bool = typer.Option(False, "--debug", help="Show tracebacks; for bug reports."),
+) -> None:
+    """From a base model on the Hub to a published, verified MLX quant.
+
+    Start with: hubtool release ORG/BASE --org YOUR-ORG --dry-run
+    """
+    if debug:
+        os.environ["HUBTOOL_DEBUG"] = "1"
+
+
+def main() -> NoReturn:
+    """Run the command line; every way out of hubtool passes through here."""
+    try:
+        code = app(standalone_mode=False)
+    except HubtoolError as error:
+        _traceback_if_debug()
+        print_error(error)
+        code = error.exit_code
+    except typer.TyperException as error:
+        show = getattr(error, "show", None)
+        show() if show else typer.echo(str(error), err=True)
+        code = error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        print_error(InterruptedRun("stopped", "run the same command again: it resumes"))
+        code = InterruptedRun.exit_code
+    except BrokenPipeError:
+        # whoever read our stdout has enough; keep the interpreter from complaining at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:  # the outermost border: the rest is our own bug
+        _traceback_if_debug()
+        print_error(_bug(error))
+        code = HubtoolError.exit_code
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _bug(error: Exception) -> HubtoolError:
+    name = f"{type(error).__name__}: {error}"
+    return HubtoolError(
+        f"this is a bug in hubtool ({name})",
+        "run again with `hubtool --debug ...` and report the traceback",
+    )
+
+
+def _traceback_if_debug() -> None:
+    if os.environ.get("HUBTOOL_DEBUG"):
+        import traceback
+
+        from hubtool.console import redact
+
+        typer.echo(redact(traceback.format_exc()), err=True)
