@@ -1,8 +1,15 @@
 """hubtool: from a base model on the Hub to a published, verified MLX quant."""
 
-from importlib.metadata import PackageNotFoundError, version
+__all__ = ["__version__"]
 
-try:
-    __version__ = version("hubtool")
-except PackageNotFoundError:  # run from a checkout that was never installed
-    __version__ = "0+unknown"
+
+def __getattr__(name: str) -> str:
+    """``__version__``, read from the installed package when it is asked for."""
+    if name != "__version__":
+        raise AttributeError(name)
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("hubtool")
+    except PackageNotFoundError:  # run from a checkout that was never installed
+        return "0+unknown"

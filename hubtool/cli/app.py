@@ -13,18 +13,38 @@ from typer.core import TyperGroup
 from hubtool.cli.output import print_error
 from hubtool.errors import HubtoolError, InterruptedRun
 
-# name -> (module, attribute): a function, or a Typer app for a group of commands
-COMMANDS: dict[str, tuple[str, str]] = {
-    "release": ("hubtool.cli.release", "release"),
-    "measure": ("hubtool.cli.measure", "measure"),
-    "quantize": ("hubtool.cli.quantize", "quantize"),
-    "split": ("hubtool.cli.split", "split"),
-    "card": ("hubtool.cli.card", "card"),
-    "check": ("hubtool.cli.check", "check"),
-    "push": ("hubtool.cli.push", "push"),
-    "inspect": ("hubtool.cli.inspect", "inspect"),
-    "hub": ("hubtool.cli.hub", "app"),
-    "demo": ("hubtool.cli.demo", "demo"),
+# name -> (module, attribute, summary): a function, or a Typer app for a group of commands
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "release": (
+        "hubtool.cli.release",
+        "release",
+        "Turn a base model into a published, verified quant in your organisation.",
+    ),
+    "measure": (
+        "hubtool.cli.measure",
+        "measure",
+        "Measure how much each component suffers from each bit width.",
+    ),
+    "quantize": (
+        "hubtool.cli.quantize",
+        "quantize",
+        "Spend a bit budget over the components and quantize.",
+    ),
+    "split": ("hubtool.cli.split", "split", "Put a base's towers into a quant's bf16 sidecar."),
+    "card": ("hubtool.cli.card", "card", "Render the card of a quant folder from its facts."),
+    "check": ("hubtool.cli.check", "check", "Run every check on a quant folder."),
+    "push": (
+        "hubtool.cli.push",
+        "push",
+        "Check a quant folder, push it as one commit, and read back what arrived.",
+    ),
+    "inspect": (
+        "hubtool.cli.inspect",
+        "inspect",
+        "Show what a quant really is, from its bytes: a folder or a repo.",
+    ),
+    "hub": ("hubtool.cli.hub", "app", "A small Hub on this machine, for rehearsals and tests."),
+    "demo": ("hubtool.cli.demo", "demo", "Release two small models to a local Hub, as a tour."),
 }
 
 
@@ -39,7 +59,7 @@ class LazyCommands(TyperGroup):
         """The command of that name, imported now; None if there is none."""
         if cmd_name not in COMMANDS:
             return None
-        module, attribute = COMMANDS[cmd_name]
+        module, attribute, _ = COMMANDS[cmd_name]
         target = getattr(importlib.import_module(module), attribute)
         if not isinstance(target, typer.Typer):
             single = _new_app()
@@ -49,11 +69,17 @@ class LazyCommands(TyperGroup):
         command.name = cmd_name
         return command
 
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The list in ``hubtool --help``, from the table: nothing is imported for it."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, _, summary) in COMMANDS.items()])
+
 
 def _new_app(**options: Any) -> typer.Typer:
     return typer.Typer(
         add_completion=False,
         pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # rich triples the time of --help
         context_settings={"help_option_names": ["-h", "--help"]},
         **options,
     )

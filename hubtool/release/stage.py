@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
@@ -32,6 +34,11 @@ class WorkFolder:
         return self.root / "base"
 
     @property
+    def quantized(self) -> Path:
+        """The language model alone, as quantized or imported."""
+        return self.root / "quantized"
+
+    @property
     def quant(self) -> Path:
         """The quant folder that will be pushed, nothing else in it."""
         return self.root / "quant"
@@ -40,11 +47,6 @@ class WorkFolder:
     def measure(self) -> Path:
         """Checkpoints of a measurement under way."""
         return self.root / "measure"
-
-    @property
-    def side(self) -> Path:
-        """What the card stage writes before it is laid into the quant folder."""
-        return self.root / "side"
 
     @property
     def logs(self) -> Path:
@@ -74,6 +76,10 @@ class Context:
         assert isinstance(record, kind)
         return record
 
+    def find(self, kind: type[Wanted]) -> Wanted | None:
+        """As :meth:`get`, or None where the stage that writes it was skipped."""
+        return self.get(kind) if kind in self.records else None
+
 
 class Stage(ABC, Generic[Options, Result]):
     """One step of a release. Options, name, version and records read make its fingerprint."""
@@ -99,3 +105,25 @@ class Stage(ABC, Generic[Options, Result]):
     def intact(self, context: Context, record: Result) -> bool:
         """Whether the outputs of an earlier run are still there and unchanged."""
         return True
+
+
+def link_folder(
+    source: Path, target: Path, *, leave_out: Callable[[str], bool] = lambda path: False
+) -> None:
+    """Make ``target`` a copy of ``source`` by hard links (bytes are copied where links cannot be).
+
+    ``leave_out`` gets each file's path relative to ``source``. The copies share
+    their bytes: replace files in ``target``, never write into them.
+    """
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    for file in sorted(source.rglob("*")):
+        path = file.relative_to(source)
+        if not file.is_file() or leave_out(path.as_posix()):
+            continue
+        new = target / path
+        new.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(file.resolve(), new)
+        except OSError:
+            shutil.copyfile(file, new)

@@ -1,0 +1,49 @@
+"""``hubtool push``: a checked folder to a repo, as one commit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hubtool.cli.options import HubOption, JsonOption
+from hubtool.cli.output import open_console
+from hubtool.cli.session import open_hub
+
+
+def push(
+    folder: Annotated[Path, typer.Argument(help="Quant folder with its card.")],
+    repo: Annotated[str, typer.Argument(help="Repo to publish to, ORG/NAME.")],
+    message: Annotated[str, typer.Option(help="Title of the commit.")] = "Publish a quant",
+    private: Annotated[bool, typer.Option("--private", help="Create the repo private.")] = False,
+    pr: Annotated[bool, typer.Option("--pr", help="Open a pull request.")] = False,
+    hub: HubOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Check a quant folder, push it as one commit, and read back what arrived.
+
+    Example: hubtool push ./quant my-org/SmolLM2-135M-Instruct-OptiQ-4bit --hub local
+    """
+    console = open_console(json_output)
+    client = open_hub(hub, console)
+
+    from hubtool.checks.run import CheckSubject, require_passed, run_checks
+    from hubtool.cli.receipt import print_receipt
+    from hubtool.hub.publish import make_plan, publish
+    from hubtool.hub.verify import verify_publish
+    from hubtool.records import hash_folder
+
+    client.require_write(repo)
+    require_passed(run_checks(CheckSubject(folder=folder), console=console))
+    plan = make_plan(
+        client,
+        repo,
+        folder,
+        hash_folder(folder),
+        message=message,
+        private=private,
+        as_pull_request=pr,
+    )
+    receipt = verify_publish(client, publish(client, plan, folder, console), folder)
+    print_receipt(receipt, console)

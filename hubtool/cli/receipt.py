@@ -1,0 +1,50 @@
+"""What a person sees at the end of a release."""
+
+from __future__ import annotations
+
+from hubtool.console import Console, format_bytes
+from hubtool.hub.publish import PublishPlan, Receipt
+from hubtool.release.release import ReleaseResult
+
+
+def print_result(result: ReleaseResult, console: Console) -> None:
+    """The receipt, or the plan of a dry run; as one record under ``--json``."""
+    if result.receipt is not None:
+        print_receipt(result.receipt, console)
+    elif result.plan is not None:
+        print_plan(result, result.plan, console)
+
+
+def print_receipt(receipt: Receipt, console: Console) -> None:
+    """Where it is, what was sent, and that it was read back."""
+    total = sum(file.size_bytes for file in receipt.files)
+    state = "published" if receipt.committed else "already published; nothing to do"
+    console.data(receipt.to_json())
+    console.result(
+        "\n".join(
+            [
+                f"{receipt.repo}: {state}",
+                f"  page      {receipt.pull_request_url or receipt.url}",
+                f"  commit    {receipt.commit}",
+                f"  files     {len(receipt.files)}, {format_bytes(total)}; "
+                f"sent {format_bytes(receipt.uploaded_bytes)}",
+                f"  verified  {'every file read back' if receipt.verified else 'not yet'}",
+            ]
+        )
+    )
+
+
+def print_plan(result: ReleaseResult, plan: PublishPlan, console: Console) -> None:
+    """What a push would send, and where to look at it first."""
+    total = sum(file.size_bytes for file in plan.operations)
+    console.data(plan.to_json())
+    lines = [
+        f"{plan.repo}: dry run, nothing was sent",
+        f"  quant   {result.quant_folder}",
+        f"  card    {result.quant_folder / 'README.md'}",
+        f"  plan    {len(plan.operations)} files to send, {format_bytes(total)}; "
+        f"{len(plan.deletions)} to delete",
+    ]
+    lines += [f"    + {file.path} ({format_bytes(file.size_bytes)})" for file in plan.operations]
+    lines += [f"    - {path}" for path in plan.deletions]
+    console.result("\n".join(lines))

@@ -1,0 +1,124 @@
+"""``hubtool release``: from a base model to a published, verified quant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hubtool.cli.options import HubOption, JsonOption, TrustOption, comma_numbers, without_unset
+from hubtool.cli.output import open_console
+from hubtool.cli.session import open_hub
+
+
+def release(
+    base: Annotated[str | None, typer.Argument(help="Hub id of the base model, ORG/NAME.")] = None,
+    org: Annotated[str | None, typer.Option(help="Organisation that will own the quant.")] = None,
+    name: Annotated[str | None, typer.Option(help="Repo name; default from the base.")] = None,
+    revision: Annotated[
+        str | None, typer.Option(help="Branch, tag or commit of the base; pinned on first run.")
+    ] = None,
+    target_bpw: Annotated[
+        float | None, typer.Option(help="Budget in nominal bits per weight. [default: 5.0]")
+    ] = None,
+    candidate_bits: Annotated[
+        str | None, typer.Option(help="Widths to choose from. [default: 4,8]", metavar="4,8")
+    ] = None,
+    group_size: Annotated[
+        int | None, typer.Option(help="Weights that share one scale. [default: 64]")
+    ] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(help="What to measure against. [default: auto]", metavar="auto|bf16|uniform4"),
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(help="How to measure. [default: fisher]", metavar="fisher|exact"),
+    ] = None,
+    calibration_tokens: Annotated[
+        int | None, typer.Option(help="Tokens of the calibration mix to read. [default: 3072]")
+    ] = None,
+    scores: Annotated[
+        Path | None, typer.Option(help="Score file; without one the card has no scores.")
+    ] = None,
+    baseline: Annotated[
+        str | None, typer.Option(help="Quant that the scores compare with.")
+    ] = None,
+    drafter: Annotated[str | None, typer.Option(help="Speculative drafter to name.")] = None,
+    quant: Annotated[
+        Path | None,
+        typer.Option(help="Folder that another tool quantized: do the rest with it."),
+    ] = None,
+    manifest: Annotated[
+        Path | None, typer.Option(help="YAML file with all of this; flags override it.")
+    ] = None,
+    template: Annotated[
+        str | None, typer.Option(help="Card template: a name or a file. [default: optiq]")
+    ] = None,
+    brand: Annotated[
+        str | None, typer.Option(help="Card brand: a name or a file. [default: optiq]")
+    ] = None,
+    private: Annotated[bool, typer.Option("--private", help="Create the repo private.")] = False,
+    pr: Annotated[bool, typer.Option("--pr", help="Open a pull request.")] = False,
+    collection: Annotated[
+        str | None, typer.Option(help="Slug of a collection to add the quant to.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Do all but push; leave folder, card and plan.")
+    ] = False,
+    trust_remote_code: TrustOption = False,
+    workdir: Annotated[
+        Path, typer.Option(help="Where work folders are kept.", metavar="DIR")
+    ] = Path(".hubtool"),
+    hub: HubOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Turn a base model into a published, verified quant in your organisation.
+
+    Every check comes before the push; the push is one commit; a killed run
+    resumes by the same command.
+
+    Example: hubtool release HuggingFaceTB/SmolLM2-135M-Instruct --org my-org --dry-run
+    """
+    console = open_console(json_output)
+    client = open_hub(hub, console)
+
+    from hubtool.cli.receipt import print_result
+    from hubtool.release.lockfile import pinned, remember_pin
+    from hubtool.release.manifest import load_manifest
+    from hubtool.release.release import release as run_release
+
+    flags = {
+        "base": base,
+        "revision": revision,
+        "publish": without_unset(
+            {
+                "org": org,
+                "name": name,
+                "private": private or None,
+                "pr": pr or None,
+                "collection": collection,
+            }
+        ),
+        "quantize": without_unset(
+            {
+                "target_bpw": target_bpw,
+                "candidate_bits": comma_numbers(candidate_bits),
+                "group_size": group_size,
+                "reference": reference,
+                "method": method,
+                "calibration_tokens": calibration_tokens,
+                "trust_remote_code": trust_remote_code or None,
+            }
+        ),
+        "scores": str(scores) if scores else None,
+        "baseline": baseline,
+        "drafter": drafter,
+        "quant": str(quant.absolute()) if quant else None,
+        "card": without_unset({"template": template, "brand": brand}),
+    }
+    wanted = pinned(load_manifest(manifest, flags), manifest)
+    result = run_release(wanted, hub=client, work_root=workdir, console=console, dry_run=dry_run)
+    remember_pin(manifest, wanted.base, result.base_revision)
+    print_result(result, console)

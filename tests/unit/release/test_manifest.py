@@ -1,0 +1,71 @@
+"""Manifest files and flags become one record, or an error that names the field."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hubtool.errors import ManifestInvalid, PathNotFound
+from hubtool.release.lockfile import pinned, remember_pin
+from hubtool.release.manifest import load_manifest
+
+FLAGS = {"base": "acme/tiny", "publish": {"org": "me"}}
+
+
+def test_flags_alone_are_enough() -> None:
+    manifest = load_manifest(None, FLAGS)
+    assert manifest.target_repo == "me/tiny-OptiQ-4bit"
+    assert manifest.quantize.candidate_bits == (4, 8)
+
+
+def test_flags_override_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "r.yaml"
+    file.write_text("base: acme/other\npublish: {org: me, name: x}\nquantize: {target_bpw: 6}\n")
+    manifest = load_manifest(file, {"base": "acme/tiny", "quantize": {"group_size": 32}})
+    assert (manifest.base, manifest.target_repo) == ("acme/tiny", "me/x")
+    assert (manifest.quantize.target_bpw, manifest.quantize.group_size) == (6.0, 32)
+
+
+def test_paths_in_a_file_are_relative_to_it(tmp_path: Path) -> None:
+    file = tmp_path / "r.yaml"
+    file.write_text("base: acme/tiny\npublish: {org: me}\nscores: s.json\n")
+    assert load_manifest(file, {}).scores == str(tmp_path / "s.json")
+
+
+@pytest.mark.parametrize(
+    ("flags", "field"),
+    [
+        ({"base": "acme/tiny"}, "publish"),
+        ({**FLAGS, "base": "no-slash"}, "base"),
+        ({**FLAGS, "quantize": {"group_size": 48}}, "quantize.group_size"),
+        ({**FLAGS, "quantize": {"candidate_bits": [4, 7]}}, "quantize.candidate_bits"),
+        ({**FLAGS, "quantise": {}}, "quantise"),
+        ({**FLAGS, "quantize": {"target_bpw": -1}}, "quantize.target_bpw"),
+    ],
+)
+def test_a_bad_field_is_named(flags: dict, field: str) -> None:
+    with pytest.raises(ManifestInvalid) as caught:
+        load_manifest(None, flags)
+    assert caught.value.details["field"] == field
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PathNotFound, match="no manifest at"):
+        load_manifest(tmp_path / "nothing.yaml", {})
+
+
+def test_a_file_that_is_not_yaml_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "r.yaml"
+    file.write_text("base: [unclosed\n")
+    with pytest.raises(ManifestInvalid, match="is not YAML"):
+        load_manifest(file, {})
+
+
+def test_the_first_run_pins_the_revision_beside_the_manifest(tmp_path: Path) -> None:
+    file = tmp_path / "r.yaml"
+    file.write_text("base: acme/tiny\npublish: {org: me}\n")
+    remember_pin(file, "acme/tiny", "a" * 40)
+    assert pinned(load_manifest(file, {}), file).revision == "a" * 40
+    other = load_manifest(file, {"base": "acme/other"})
+    assert pinned(other, file).revision is None
