@@ -1,0 +1,195 @@
+"""Starting and finding a local Hub."""
+
+from __future__ import annotations
+
+import dataclasses
+import http.client
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
+
+from hubtool.errors import LocalHubFailed
+from hubtool.localhub.faults import Fault
+from hubtool.localhub.store import DEFAULT_USER, Store
+from hubtool.records import write_whole
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from hubtool.localhub.app import Hub, LoggedRequest
+
+HOST = "127.0.0.1"
+SERVER_FILE = "server.json"
+START_SECONDS = 10.0
+PROBE_SECONDS = 2.0
+
+
+@dataclasses.dataclass(frozen=True)
+class ServerInfo:
+    """What ``server.json`` tells about a running server; ``token`` is the default user's."""
+
+    pid: int
+    url: str
+    token: str
+
+
+class RunningHub:
+    """A local Hub that serves in a thread of this process."""
+
+    def __init__(
+        self, hub: Hub, server: uvicorn.Server, thread: threading.Thread, url: str
+    ) -> None:
+        self.hub = hub
+        self.url = url
+        self.token = hub.store.accounts.token_of(DEFAULT_USER)
+        self._server = server
+        self._thread = thread
+
+    @property
+    def store(self) -> Store:
+        """The content, for seeding and reading."""
+        return self.hub.store
+
+    @property
+    def faults(self) -> list[Fault]:
+        """The faults in force; change the list while the server runs."""
+        return self.hub.faults
+
+    @property
+    def log(self) -> list[LoggedRequest]:
+        """Every request so far, in the order in which they ended."""
+        return self.hub.log
+
+    @property
+    def unknown(self) -> list[str]:
+        """Requests that no route answers, as ``METHOD path``."""
+        return self.hub.unknown
+
+    def stop(self) -> None:
+        """Stop serving and let the root go; a second call does nothing."""
+        if not self._thread.is_alive():
+            return
+        self._server.should_exit = True
+        self._thread.join()
+        (self.store.root / SERVER_FILE).unlink(missing_ok=True)
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def start_local_hub(
+    root: Path, *, port: int = 0, faults: Sequence[Fault] = (), open_namespaces: bool = True
+) -> RunningHub:
+    """A running Hub on 127.0.0.1 with its content under ``root``; port 0 picks a free one.
+
+    Raises LocalHubFailed if the root is in use, or the port is taken.
+    """
+    import uvicorn
+
+    from hubtool.localhub.app import Hub, LocalHubApp
+
+    store = Store(root, open_namespaces=open_namespaces)
+    listener = _listen(store, port)
+    hub = Hub(store, list(faults))
+    config = uvicorn.Config(
+        LocalHubApp(hub),
+        http="h11",
+        ws="none",
+        lifespan="off",
+        loop="asyncio",
+        log_level="error",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(
+        target=server.run, kwargs={"sockets": [listener]}, name="local-hub", daemon=True
+    )
+    thread.start()
+    _await_start(server, thread)
+    running = RunningHub(hub, server, thread, f"http://{HOST}:{listener.getsockname()[1]}")
+    _announce(root, ServerInfo(os.getpid(), running.url, running.token))
+    return running
+
+
+def find_running(root: Path) -> str | None:
+    """The address of the Hub that serves ``root`` now, whichever process runs it."""
+    found = server_info(root)
+    return found.url if found else None
+
+
+def server_info(root: Path) -> ServerInfo | None:
+    """Process, address and token of the Hub that serves ``root``, None if none answers."""
+    try:
+        info = ServerInfo(**json.loads((root / SERVER_FILE).read_text(encoding="utf-8")))
+        os.kill(info.pid, 0)
+    except (FileNotFoundError, ValueError, TypeError, ProcessLookupError):
+        return None
+    except PermissionError:  # the process lives, under another user
+        pass
+    return info if _answers(info) else None
+
+
+def _answers(info: ServerInfo) -> bool:
+    """Whether the server there accepts the token of this root: a reused port would not."""
+    connection = http.client.HTTPConnection(urlsplit(info.url).netloc, timeout=PROBE_SECONDS)
+    try:
+        headers = {"Authorization": f"Bearer {info.token}"}
+        connection.request("GET", "/api/whoami-v2", headers=headers)
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _listen(store: Store, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as error:
+        listener.close()
+        store.close()
+        raise LocalHubFailed(
+            f"port {port} on {HOST} cannot be used: {error.strerror}", "choose another --port"
+        ) from error
+    return listener
+
+
+def _await_start(server: uvicorn.Server, thread: threading.Thread) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not server.started:
+        if not thread.is_alive() or time.monotonic() > deadline:
+            raise LocalHubFailed(
+                "the local Hub did not start", "run `hubtool hub serve` to see why"
+            )
+        time.sleep(0.005)
+
+
+def _announce(root: Path, info: ServerInfo) -> None:
+    path = root / SERVER_FILE
+    path.unlink(missing_ok=True)
+    previous = os.umask(0o077)  # the file holds a token
+    try:
+        write_whole(path, json.dumps(dataclasses.asdict(info)) + "\n")
+    finally:
+        os.umask(previous)
