@@ -1,4 +1,4 @@
-"""The one error of the local Hub: an HTTP answer that says no."""
+"""The local Hub's own errors: above all, an HTTP answer that says no."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ BAD_REVISION = "RevisionNotFound"
 NO_ENTRY = "EntryNotFound"
 NO_REPO = "RepoNotFound"
 GATED = "GatedRepo"
+
+
+class RootBusy(LocalHubFailed):
+    """Another process uses the folder as its local Hub."""
 
 
 class Refusal(LocalHubFailed):

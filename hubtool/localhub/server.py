@@ -9,7 +9,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 
 from hubtool.errors import LocalHubFailed
 from hubtool.localhub.faults import Fault
+from hubtool.localhub.refusal import RootBusy
 from hubtool.localhub.store import DEFAULT_USER, Store
 from hubtool.records import write_whole
 
@@ -27,13 +29,14 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 SERVER_FILE = "server.json"
+TOKEN_FILE = "token"  # the default user's; the client takes it as HF_TOKEN_PATH
 START_SECONDS = 10.0
 PROBE_SECONDS = 2.0
 
 
 @dataclasses.dataclass(frozen=True)
 class ServerInfo:
-    """What ``server.json`` tells about a running server; ``token`` is the default user's."""
+    """A running server: what ``server.json`` tells, and the default user's token."""
 
     pid: int
     url: str
@@ -98,7 +101,7 @@ def start_local_hub(
 ) -> RunningHub:
     """A running Hub on 127.0.0.1 with its content under ``root``; port 0 picks a free one.
 
-    Raises LocalHubFailed if the root is in use, or the port is taken.
+    Raises RootBusy if the root is in use, LocalHubFailed if the port is taken.
     """
     import uvicorn
 
@@ -130,6 +133,30 @@ def start_local_hub(
     return running
 
 
+@contextmanager
+def joined_hub(root: Path) -> Iterator[tuple[str, str]]:
+    """Address and token of the Hub that serves ``root``: the running one, else one of our own.
+
+    A Hub that was started for this is stopped at the end.
+    """
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        info = server_info(root)
+        if info is not None:
+            yield info.url, info.token
+            return
+        try:
+            own = start_local_hub(root)
+        except RootBusy:  # by a server that is just starting or stopping
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+            continue
+        with own:
+            yield own.url, own.token
+            return
+
+
 def find_running(root: Path) -> str | None:
     """The address of the Hub that serves ``root`` now, whichever process runs it."""
     found = server_info(root)
@@ -139,9 +166,11 @@ def find_running(root: Path) -> str | None:
 def server_info(root: Path) -> ServerInfo | None:
     """Process, address and token of the Hub that serves ``root``, None if none answers."""
     try:
-        info = ServerInfo(**json.loads((root / SERVER_FILE).read_text(encoding="utf-8")))
+        told = json.loads((root / SERVER_FILE).read_text(encoding="utf-8"))
+        token = (root / TOKEN_FILE).read_text(encoding="utf-8").strip()
+        info = ServerInfo(told["pid"], told["url"], token)
         os.kill(info.pid, 0)
-    except (FileNotFoundError, ValueError, TypeError, ProcessLookupError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError, ProcessLookupError):
         return None
     except PermissionError:  # the process lives, under another user
         pass
@@ -186,10 +215,8 @@ def _await_start(server: uvicorn.Server, thread: threading.Thread) -> None:
 
 
 def _announce(root: Path, info: ServerInfo) -> None:
-    path = root / SERVER_FILE
-    path.unlink(missing_ok=True)
-    previous = os.umask(0o077)  # the file holds a token
-    try:
-        write_whole(path, json.dumps(dataclasses.asdict(info)) + "\n")
-    finally:
-        os.umask(previous)
+    token_path = root / TOKEN_FILE
+    token_path.touch(mode=0o600)
+    token_path.write_text(info.token, encoding="utf-8")
+    told = {"pid": info.pid, "url": info.url}
+    write_whole(root / SERVER_FILE, json.dumps(told) + "\n")

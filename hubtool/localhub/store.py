@@ -9,14 +9,14 @@ from typing import Self
 
 from filelock import FileLock, Timeout
 
-from hubtool.errors import LocalHubFailed, PathNotFound
+from hubtool.errors import PathNotFound
 from hubtool.localhub.accounts import Accounts, OrgRole, TokenRole
 from hubtool.localhub.blobs import BlobStore
 from hubtool.localhub.collections import Collections
 from hubtool.localhub.database import Database
 from hubtool.localhub.discussions import Discussions
 from hubtool.localhub.history import MAIN, History
-from hubtool.localhub.refusal import no_entry
+from hubtool.localhub.refusal import RootBusy, no_entry
 from hubtool.localhub.repositories import Repo, Repositories, split_id
 from hubtool.localhub.trees import (
     DEFAULT_GITATTRIBUTES,
@@ -40,7 +40,7 @@ SKIPPED_FOLDERS = (".git", ".cache")
 class Store:
     """Everything under one root. One process at a time; ``with`` or :meth:`close` lets it go.
 
-    Raises LocalHubFailed if another process uses the root. What a killed
+    Raises RootBusy if another process uses the root. What a killed
     server left unfinished is dropped.
     """
 
@@ -51,7 +51,7 @@ class Store:
         try:
             self._lock.acquire(timeout=0)
         except Timeout as error:
-            raise LocalHubFailed(
+            raise RootBusy(
                 f"{root}: another process uses this folder as its local Hub",
                 "stop that process, use its address with --hub URL, or choose another --root",
             ) from error
@@ -130,7 +130,8 @@ class Store:
 
         The repo is created if need be. Large files are hard-linked. Nothing is
         committed if all files are there already. ``replace`` also deletes what
-        the folder does not hold. Raises PathNotFound if ``folder`` is no folder.
+        the folder does not hold; ``private`` and ``gated`` are set, never unset.
+        Raises PathNotFound if ``folder`` is no folder.
         """
         if not folder.is_dir():
             raise PathNotFound(f"{folder} is not a folder", "name a folder with the repo's files")
@@ -140,7 +141,8 @@ class Store:
             repo = self.repos.find(repo_id, repo_type) or self.create_repo(
                 repo_id, author, repo_type=repo_type
             )
-            repo = self.repos.update(repo, private=private, gated=gated)
+            if private or gated:
+                repo = self.repos.update(repo, private=private or None, gated=gated or None)
             head = self.history.resolve(repo, "main")
             before = self.history.tree(repo, head)
             operations = self._operations(folder, before, replace=replace)

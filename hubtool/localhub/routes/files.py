@@ -81,6 +81,7 @@ def headers(call: Call) -> Answer:
         return {"header": _header(call, tree, path, commit)}
     index = json.loads(call.store.blobs.read(tree[path].sha256))
     shards = sorted(set(index["weight_map"].values()))
+    del index["weight_map"]  # the headers say the same
     return {
         "index": index,
         "headers": {shard: _header(call, tree, shard, commit) for shard in shards},

@@ -17,6 +17,13 @@ def routes() -> list[Route]:
         api("/api/repos/delete", delete, name="delete-repo", methods=["DELETE"], body="json"),
         api("/api/repos/move", move, name="move-repo", methods=["POST"], body="json"),
         api(f"{API}/settings", settings, name="settings", methods=["PUT"], body="json"),
+        api(
+            f"{API}/user-access-request/grant",
+            grant_access,
+            name="grant-access",
+            methods=["POST"],
+            body="json",
+        ),
         api(f"{API}/duplicate", duplicate, name="duplicate", methods=["POST"], body="json"),
     ]
 
@@ -63,6 +70,13 @@ def settings(call: Call) -> Answer:
     )
     visibility = "private" if repo.private else "public"
     return {"private": repo.private, "visibility": visibility, "gated": repo.gated or False}
+
+
+def grant_access(call: Call) -> Answer:
+    """Let a user read the files of a gated repo."""
+    repo = call.repo("admin")
+    call.store.accounts.grant(repo, call.text("user"))
+    return {}
 
 
 def duplicate(call: Call) -> Answer:
