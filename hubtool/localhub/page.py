@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from starlette.convertors import StringConvertor, register_url_convertor
+from starlette.convertors import IntegerConvertor, StringConvertor, register_url_convertor
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
@@ -48,7 +48,14 @@ class _Owner(StringConvertor):
     regex = rf"(?!(?:{'|'.join(sorted(RESERVED))})(?:/|$))[^/]+"
 
 
+class _Number(IntegerConvertor):
+    """The number of a discussion, short enough for the database."""
+
+    regex = "[0-9]{1,9}"
+
+
 register_url_convertor("owner", _Owner())
+register_url_convertor("number", _Number())
 
 REPO = "/{namespace:owner}/{name:part}"
 
@@ -61,6 +68,7 @@ def page_routes() -> list[Route]:
         _page(f"{REPO}/tree/{{revision:part}}", tree_page),
         _page(f"{REPO}/commit/{{revision:part}}", commit_page),
         _page(f"{REPO}/commits/{{revision:part}}", commits_page),
+        _page(f"{REPO}/discussions/{{number:number}}", discussion_page),
     ]
 
 
@@ -143,6 +151,25 @@ def commit_page(call: Call) -> dict[str, Any]:
         **_common(call, repo, oid, derived),
         "commit": commit,
         "changes": changed_files(before, history.tree(repo, oid)),
+    }
+
+
+def discussion_page(call: Call) -> dict[str, Any]:
+    """A discussion with its comments; for a pull request also the files that it changes."""
+    repo, oid, derived = _at_revision(call)
+    store, number = call.store, call.request.path_params["number"]
+    discussion = store.discussions.get(repo, number)
+    changes: list[dict[str, Any]] = []
+    if discussion.base is not None:
+        proposed = store.history.resolve(repo, discussion.ref)
+        trees = (store.history.tree(repo, commit) for commit in (discussion.base, proposed))
+        changes = changed_files(*trees)
+    return {
+        "template": "discussion.html",
+        **_common(call, repo, oid, derived),
+        "discussion": discussion,
+        "events": store.discussions.events(repo, number),
+        "changes": changes,
     }
 
 

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from huggingface_hub import CommitOperationAdd, HfApi
 
 from hubtool.localhub.server import RunningHub, start_local_hub
 
@@ -58,6 +59,13 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
         _seed(running, "pages/m-8bit", folder, OTHER)
         _seed(running, "pages/refused", folder, "---\nlicense: mine\n---\n")
         running.store.create_repo("pages/secret", private=True)
+        HfApi(running.url, token=running.token).create_commit(
+            QUANT,
+            [CommitOperationAdd("scores.json", b"{}")],
+            commit_message="Add scores",
+            commit_description="From <i>two</i> runs.",
+            create_pr=True,
+        )
         yield running
 
 
@@ -82,7 +90,7 @@ def text_of(html: str) -> str:
 def pages(hub: RunningHub) -> list[str]:
     head = hub.store.head(QUANT)
     under = [f"/{QUANT}{path}" for path in ("", "/tree/main", f"/commit/{head}", "/commits/main")]
-    return ["/", *under]
+    return ["/", *under, f"/{QUANT}/discussions/1"]
 
 
 def test_pages_load_nothing_from_elsewhere_and_run_nothing(hub: RunningHub) -> None:
@@ -112,6 +120,13 @@ def test_repo_page_shows_the_place_in_the_model_tree(hub: RunningHub) -> None:
     assert f"Quantizations of this model on this hub {QUANT} pages/m-8bit" in base
 
 
+def test_pull_request_page_shows_what_it_would_change(hub: RunningHub) -> None:
+    html = get(hub, f"/{QUANT}/discussions/1")[1]
+    assert "1 file changed against main" in text_of(html)
+    assert f'href="/{QUANT}/resolve/refs%2Fpr%2F1/scores.json"' in html
+    assert "From &lt;i&gt;two&lt;/i&gt; runs." in html
+
+
 def test_text_of_a_card_cannot_become_markup(hub: RunningHub) -> None:
     html = get(hub, f"/{QUANT}")[1]
     assert "<b>mine</b>" not in html
@@ -124,7 +139,9 @@ def test_card_that_the_hub_would_refuse_says_so(hub: RunningHub) -> None:
     )
 
 
-@pytest.mark.parametrize("path", ["/pages/absent", "/pages/secret", f"/{QUANT}/tree/no-such"])
+@pytest.mark.parametrize(
+    "path", ["/pages/absent", "/pages/secret", f"/{QUANT}/tree/no-such", f"/{QUANT}/discussions/9"]
+)
 def test_page_that_cannot_be_shown_is_a_page_with_status_404(hub: RunningHub, path: str) -> None:
     status, html = get(hub, path)
     assert (status, "Not here" in text_of(html)) == (404, True)
