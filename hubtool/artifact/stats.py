@@ -3,11 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar, Literal
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal
 
+from hubtool.artifact.headers import (
+    BITS_PER_ELEMENT,
+    Header,
+    TensorInfo,
+    read_headers,
+    weight_files,
+)
+from hubtool.artifact.layout import MTP_SIDECAR, VISION_SIDECAR
+from hubtool.errors import PathNotFound, StatsDisagree
 from hubtool.records import Record
 
+WORD_BITS = 32  # MLX packs quantized weights into 32-bit words
+MODE_DEFAULTS = {"affine": (4, 64), "mxfp4": (4, 32), "nvfp4": (4, 16), "mxfp8": (8, 32)}
+
 Part = Literal["language", "vision", "mtp"]
+
+# where each sidecar may lie: today's place first, then those of older releases
+SIDECAR_PLACES: tuple[tuple[Part, tuple[str, ...]], ...] = (
+    ("vision", (VISION_SIDECAR, f"optiq/{VISION_SIDECAR}")),
+    ("mtp", (MTP_SIDECAR, "mtp.safetensors")),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,3 +86,159 @@ class QuantStats(Record):
     stored_bpw: float
     language_stored_bpw: float
     weights_bytes: int  # bytes of all weight files
+
+
+def stats_of_folder(folder: Path) -> QuantStats:
+    """The figures of a quant folder, from its headers and ``config.json``.
+
+    Raises PathNotFound without weights or config, BrokenShard, StatsDisagree.
+    """
+    config_file = folder / "config.json"
+    files = weight_files(folder)
+    if not files or not config_file.is_file():
+        raise PathNotFound(
+            f"{folder} has no {'config.json' if files else 'model*.safetensors'}",
+            "name the folder of a quantized model",
+        )
+    headers = read_headers(folder, (*files, *sidecars_among(_below(folder))))
+    config = json.loads(config_file.read_text(encoding="utf-8"))
+    return stats_from_headers(headers, config)
+
+
+def sidecars_among(paths: Iterable[str]) -> tuple[str, ...]:
+    """Those of ``paths`` that are sidecars; an old and a new place of one kind: the new."""
+    present = set(paths)
+    found = (
+        next((place for place in places if place in present), None) for _, places in SIDECAR_PLACES
+    )
+    return tuple(place for place in found if place is not None)
+
+
+def part_of(file: str) -> Part:
+    """Which part of the weights a file holds."""
+    return next((part for part, places in SIDECAR_PLACES if file in places), "language")
+
+
+def stats_from_headers(headers: Mapping[str, Header], config: Mapping[str, Any]) -> QuantStats:
+    """The figures from the headers of all weight files (path -> header) and the config.
+
+    A component is a module whose ``.weight`` is U32 with ``.scales`` beside it;
+    its width follows from the config and must fit the shapes. Raises
+    StatsDisagree naming the tensor and both figures.
+    """
+    settings = config.get("quantization") or config.get("quantization_config") or {}
+    tensors = {name: info for header in headers.values() for name, info in header.tensors.items()}
+    components = tuple(
+        _component(name.removesuffix(".weight"), tensors, settings)
+        for name in sorted(tensors)
+        if _is_packed(name, tensors)
+    )
+    logical = _logical_parameters(tensors, components)
+    parts = tuple(
+        part
+        for kind in ("language", "vision", "mtp")
+        if (part := _part(kind, headers, logical)) is not None
+    )
+    parameters = sum(part.parameters for part in parts)
+    quantized = sum(component.parameters for component in components)
+    weighted = sum(component.bits * component.parameters for component in components)
+    data_bytes = sum(header.data_bytes for header in headers.values())
+    language = next((part for part in parts if part.part == "language"), None)
+    language_bytes = sum(
+        header.data_bytes for file, header in headers.items() if part_of(file) == "language"
+    )
+    return QuantStats(
+        components=components,
+        widths=_widths(components, quantized),
+        parts=parts,
+        parameters=parameters,
+        quantized_parameters=quantized,
+        unquantized_parameters=parameters - quantized,
+        nominal_bpw=weighted / quantized if quantized else 0.0,
+        stored_bpw=8 * data_bytes / parameters if parameters else 0.0,
+        language_stored_bpw=8 * language_bytes / language.parameters if language else 0.0,
+        weights_bytes=sum(header.file_bytes for header in headers.values()),
+    )
+
+
+def _below(folder: Path) -> list[str]:
+    return [file.relative_to(folder).as_posix() for file in folder.rglob("*.safetensors")]
+
+
+def _is_packed(name: str, tensors: Mapping[str, TensorInfo]) -> bool:
+    module = name.removesuffix(".weight")
+    return module != name and tensors[name].dtype == "U32" and f"{module}.scales" in tensors
+
+
+def _component(
+    module: str, tensors: Mapping[str, TensorInfo], settings: Mapping[str, Any]
+) -> ComponentBits:
+    weight, scales = tensors[f"{module}.weight"], tensors[f"{module}.scales"]
+    own = settings.get(module)
+    chosen = {**settings, **own} if isinstance(own, dict) else settings
+    mode = str(chosen.get("mode") or "affine")
+    default_bits, default_group = MODE_DEFAULTS.get(mode, (4, 64))
+    bits = int(chosen.get("bits") or default_bits)
+    group_size = int(chosen.get("group_size") or default_group)
+    columns = weight.shape[-1] * WORD_BITS
+    inputs = scales.shape[-1] * group_size
+    if columns != inputs * bits:
+        raise StatsDisagree(
+            f"{module}: config.json says {bits} bit in groups of {group_size}, which for "
+            f"{scales.shape[-1]} groups makes {inputs * bits / WORD_BITS:g} packed columns; "
+            f"the file has {weight.shape[-1]} ({columns / inputs:g} bit)",
+            "the config does not belong to these weights: convert the model again",
+            module=module,
+            config_bits=bits,
+            stored_bits=columns / inputs,
+        )
+    if mode == "affine" and f"{module}.biases" not in tensors:
+        raise StatsDisagree(
+            f"{module}: quantized in mode affine, but the file has no {module}.biases",
+            "convert the model again",
+        )
+    return ComponentBits(module, bits, group_size, mode, weight.elements * WORD_BITS // bits)
+
+
+def _logical_parameters(
+    tensors: Mapping[str, TensorInfo], components: Iterable[ComponentBits]
+) -> dict[str, int]:
+    """Tensor name -> parameters it stands for; scales and biases of components stand for none."""
+    logical = {name: info.elements for name, info in tensors.items()}
+    for component in components:
+        logical[f"{component.name}.weight"] = component.parameters
+        logical[f"{component.name}.scales"] = 0
+        logical.pop(f"{component.name}.biases", None)
+    return logical
+
+
+def _part(
+    kind: Literal["language", "vision", "mtp"],
+    headers: Mapping[str, Header],
+    logical: Mapping[str, int],
+) -> PartSize | None:
+    files = tuple(sorted(file for file in headers if part_of(file) == kind))
+    if not files:
+        return None
+    names = [name for file in files for name in headers[file].tensors]
+    dtypes = {info.dtype for file in files for info in headers[file].tensors.values()}
+    return PartSize(
+        part=kind,
+        files=files,
+        size_bytes=sum(headers[file].file_bytes for file in files),
+        tensors=len(names),
+        parameters=sum(logical.get(name, 0) for name in names),
+        dtypes=tuple(sorted(dtypes, key=lambda dtype: (BITS_PER_ELEMENT[dtype], dtype))),
+    )
+
+
+def _widths(components: Iterable[ComponentBits], quantized: int) -> tuple[WidthShare, ...]:
+    counts: Counter[int] = Counter()
+    parameters: Counter[int] = Counter()
+    for component in components:
+        counts[component.bits] += 1
+        parameters[component.bits] += component.parameters
+    return tuple(
+        WidthShare(bits, counts[bits], parameters[bits], parameters[bits] / quantized)
+        for bits in sorted(counts)
+    )
