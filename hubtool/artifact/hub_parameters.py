@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from hubtool.artifact.headers import Header
 
 SINGLE_FILE = "model.safetensors"
-INDEX_FILE = "model.safetensors.index.json"
 
 # Container width of packed weights: MLX packs into 32-bit words.
 _WORD_BITS = 32

@@ -9,15 +9,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from hubtool.artifact.hub_parameters import INDEX_FILE, SINGLE_FILE, counted_files, hub_parameters
+from hubtool.artifact.headers import Header, read_remote_header
+from hubtool.artifact.hub_parameters import SINGLE_FILE, counted_files, hub_parameters
+from hubtool.artifact.layout import INDEX_FILE
 from hubtool.card.frontmatter import FrontMatter, read_yaml, split_card
 from hubtool.card.metadata_rules import RELATIONS, as_list, is_repo_id
 from hubtool.errors import HubtoolError
-
-if TYPE_CHECKING:
-    from hubtool.artifact.headers import Header
 
 Read = Callable[[str], bytes]
 ReadRange = Callable[[str, int, int], bytes]
@@ -25,7 +24,6 @@ ReadRange = Callable[[str, int, int], bytes]
 README = "README.md"
 CARD_LIMIT_BYTES = 10 * 1024 * 1024  # a card of this size can only be stored as LFS
 JSON_LIMIT_BYTES = 50_000_000
-HEADER_LIMIT_BYTES = 25_000_000
 
 _ARXIV = re.compile(
     r"(?:arxiv\.org/(?:abs|pdf)|huggingface\.co/papers|hf\.co/papers)/(\d{4}\.\d{4,5})"
@@ -173,13 +171,11 @@ def _safetensors(
 
 
 def _header(path: str, read_range: ReadRange) -> Header | None:
-    from hubtool.artifact.headers import parse_header
+    def read(start: int, length: int) -> bytes:
+        return read_range(path, start, length)
 
-    length = int.from_bytes(read_range(path, 0, 8), "little")
-    if length > HEADER_LIMIT_BYTES:
-        return None
     try:
-        return parse_header(read_range(path, 0, 8 + length), _size(path, read_range))
+        return read_remote_header(read, _size(path, read_range), name=path)
     except HubtoolError:
         return None
 
