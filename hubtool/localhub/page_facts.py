@@ -78,23 +78,22 @@ def licence_link(card: dict[str, Any], repo: Repo) -> str | None:
     return f"{repo.page}/resolve/main/{quote(link.removeprefix('./'))}"
 
 
-def usage(repo_id: str, derived: dict[str, Any]) -> tuple[str, str]:
-    """Which snippet the Hub offers for the repo, and its code.
+def usage(repo_id: str, derived: dict[str, Any]) -> tuple[str | None, str]:
+    """Which snippet the Hub offers for the repo, and a command that does the same.
 
     For ``library_name: mlx`` the choice is the Hub's: images and text go to
     mlx-vlm, text to mlx-lm (as a chat if tagged so), all else is a download.
+    The name is None for another library, whose snippet is not known here.
     """
-    task, tags = derived.get("pipeline_tag"), derived.get("tags") or []
-    if derived.get("library_name") != "mlx" or task not in (
-        "image-text-to-text",
-        "text-generation",
-    ):
-        return "Download", f"hf download {repo_id}"
-    if task == "image-text-to-text":
-        return "mlx-vlm", f'mlx_vlm.generate --model {repo_id} --image FILE --prompt "Describe it."'
-    if "conversational" in tags:
-        return "mlx-lm, chat", f"mlx_lm.chat --model {repo_id}"
-    return "mlx-lm", f'mlx_lm.generate --model {repo_id} --prompt "Once upon a time"'
+    library, task = derived.get("library_name"), derived.get("pipeline_tag")
+    if library == "mlx" and task == "image-text-to-text":
+        command = f'mlx_vlm.generate --model {repo_id} --image FILE --prompt "Describe it."'
+        return "mlx-vlm", command
+    if library == "mlx" and task == "text-generation":
+        if "conversational" in (derived.get("tags") or []):
+            return "mlx-lm, chat", f"mlx_lm.chat --model {repo_id}"
+        return "mlx-lm", f'mlx_lm.generate --model {repo_id} --prompt "Once upon a time"'
+    return "download only" if library in ("mlx", None) else None, f"hf download {repo_id}"
 
 
 def model_tree(

@@ -31,13 +31,14 @@ def test_parameter_chip(count: int, text: str) -> None:
         ("mlx", "image-text-to-text", ["mlx"], "mlx-vlm"),
         ("mlx", "text-generation", ["mlx", "conversational"], "mlx-lm, chat"),
         ("mlx", "text-generation", ["mlx"], "mlx-lm"),
-        ("mlx", "any-to-any", ["mlx", "conversational"], "Download"),
-        ("mlx", None, [], "Download"),
-        (None, "text-generation", ["mlx"], "Download"),
+        ("mlx", "any-to-any", ["mlx", "conversational"], "download only"),
+        ("mlx", None, [], "download only"),
+        (None, "text-generation", ["mlx"], "download only"),
+        ("transformers", "text-generation", [], None),
     ],
 )
 def test_snippet_follows_library_task_and_tag(
-    library: str | None, task: str | None, tags: list[str], snippet: str
+    library: str | None, task: str | None, tags: list[str], snippet: str | None
 ) -> None:
     derived = {"library_name": library, "pipeline_tag": task, "tags": tags}
     assert usage("org/m", derived)[0] == snippet
