@@ -295,6 +295,12 @@ class VerificationFailed(CheckError):
     id = "HT0806"
 
 
+class RepoNotFound(InputError):
+    """The repo or the revision does not exist on the Hub, or is not visible to this token."""
+
+    id = "HT0807"
+
+
 # --- HT09: the local Hub ----------------------------------------------------
 
 

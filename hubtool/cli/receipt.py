@@ -27,7 +27,7 @@ def print_receipt(receipt: Receipt, console: Console) -> None:
                 f"  page      {receipt.pull_request_url or receipt.url}",
                 f"  commit    {receipt.commit}",
                 f"  files     {len(receipt.files)}, {format_bytes(total)}; "
-                f"sent {format_bytes(receipt.uploaded_bytes)}",
+                f"new or changed {format_bytes(receipt.changed_bytes)}",
                 f"  verified  {'every file read back' if receipt.verified else 'not yet'}",
             ]
         )

@@ -40,7 +40,7 @@ class Push(Stage[PublishOptions, Receipt]):
 
     def intact(self, context: Context, record: Receipt) -> bool:
         """Ask the remote: a journal line proves nothing about a server."""
-        return is_published(context.hub, record)
+        return is_published(context.hub, record, context.work.quant)
 
 
 def planned(context: Context, want: PublishOptions) -> PublishPlan:

@@ -1,0 +1,318 @@
+"""The only door to the Hub: every request, its retries, and the translation of its errors."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from hubtool.base.source import RemoteFile
+from hubtool.console import SILENT, Console
+from hubtool.errors import (
+    BaseGated,
+    HubRejected,
+    HubUnreachable,
+    NotSignedIn,
+    NoWritePermission,
+    RemoteMoved,
+    RepoNotFound,
+)
+from hubtool.hub.retry import RETRIED_STATUS, RetryPolicy
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+T = TypeVar("T")
+
+WRITING_ROLES = frozenset({"contributor", "write", "admin"})
+RESUME = "run the same command again: it goes on where it stopped"
+
+
+@dataclasses.dataclass(frozen=True)
+class Identity:
+    """Who the token belongs to. ``any_org``: a local Hub where every organisation is open."""
+
+    name: str
+    orgs: dict[str, str]  # organisation -> role in it
+    token_role: str
+    any_org: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class RepoState:
+    """A model repo at one commit, as its info says."""
+
+    repo: str
+    commit: str
+    gated: str  # "", "auto", "manual"
+    private: bool
+    card_metadata: dict[str, Any]
+
+
+class HubClient:
+    """huggingface_hub's client with our retries and our errors.
+
+    ``endpoint`` and ``token`` default to what huggingface_hub is set to.
+    """
+
+    def __init__(
+        self,
+        *,
+        endpoint: str | None = None,
+        token: str | None = None,
+        console: Console = SILENT,
+        retry: RetryPolicy | None = None,
+    ) -> None:
+        self._endpoint = endpoint.rstrip("/") if endpoint else None
+        self._token = token
+        self._console = console
+        self._retry = retry or RetryPolicy.from_environment()
+
+    @functools.cached_property
+    def api(self) -> HfApi:
+        """The real client; use it inside :meth:`call`."""
+        from huggingface_hub import HfApi
+        from huggingface_hub.utils import disable_progress_bars, logging
+
+        disable_progress_bars()
+        logging.set_verbosity_error()
+        return HfApi(endpoint=self._endpoint, token=self._token, library_name="hubtool")
+
+    @property
+    def endpoint(self) -> str:
+        """Address of the Hub, without a slash at its end."""
+        return str(self.api.endpoint)
+
+    # --- the border ----------------------------------------------------------
+
+    def call(self, what: str, function: Callable[[], T]) -> T:
+        """The result of ``function``, tried again on network errors, 408, 409, 429 and 5xx.
+
+        ``what`` completes "could not ...". Raises children of HubtoolError only.
+        """
+        started = self._retry.clock()
+        attempt = 1
+        while True:
+            try:
+                return function()
+            except network_errors() as error:
+                problem = translate(error, what)
+                if not isinstance(problem, HubUnreachable):
+                    raise problem from error
+                wait = self._retry.wait_before(attempt + 1, headers_of(error))
+                waited = self._retry.clock() - started + wait
+                if attempt >= self._retry.attempts or waited > self._retry.patience_seconds:
+                    raise problem from error
+                self._console.note(f"  {problem.message}; trying again in {wait:.0f} s")
+            self._retry.sleep(wait)
+            attempt += 1
+
+    # --- who, and what may they ---------------------------------------------
+
+    @functools.cached_property
+    def identity(self) -> Identity:
+        """Who we are on this Hub; asked once. Raises NotSignedIn."""
+        from huggingface_hub.errors import LocalTokenNotFoundError
+
+        try:
+            answer = self.call("ask who the token belongs to", self.api.whoami)
+        except LocalTokenNotFoundError as error:
+            raise NotSignedIn(
+                f"no token for {self.endpoint}", "run `hf auth login`, or set HF_TOKEN"
+            ) from error
+        token = answer.get("auth", {}).get("accessToken", {})
+        return Identity(
+            name=answer["name"],
+            orgs={org["name"]: org.get("roleInOrg", "") for org in answer.get("orgs", [])},
+            token_role=token.get("role", ""),
+            any_org=answer.get("openNamespaces") is True,
+        )
+
+    def require_write(self, repo: str) -> None:
+        """Raise NotSignedIn or NoWritePermission unless this token may publish to ``repo``."""
+        me = self.identity
+        org = repo.split("/")[0]
+        if me.token_role == "read":
+            raise NoWritePermission(
+                f"the token of {me.name} may only read", "make a token with the role write"
+            )
+        if org == me.name or me.any_org:
+            return
+        if me.orgs.get(org) not in WRITING_ROLES:
+            role = me.orgs.get(org)
+            raise NoWritePermission(
+                f"{me.name} may not write to {org} ({f'role {role}' if role else 'not a member'})",
+                f"ask an admin of {org} for the role write, or choose another --org",
+            )
+        if self.head(repo) is not None:
+            self.call(
+                f"get permission to write to {repo}", lambda: self.api.auth_check(repo, write=True)
+            )
+
+    # --- reading ----------------------------------------------------------------
+
+    def resolve_revision(self, repo: str, revision: str | None = None) -> RepoState:
+        """The repo at a branch, tag or commit (default: main). Raises RepoNotFound."""
+        info = self.call(
+            f"read {repo}" + (f" at {revision}" if revision else ""),
+            lambda: self.api.model_info(repo, revision=revision),
+        )
+        card = info.card_data.to_dict() if info.card_data else {}
+        return RepoState(
+            repo=info.id,
+            commit=str(info.sha),
+            gated=info.gated or "",
+            private=bool(info.private),
+            card_metadata=card,
+        )
+
+    def head(self, repo: str) -> str | None:
+        """The commit that main is at; None if the repo does not exist."""
+        try:
+            return self.resolve_revision(repo).commit
+        except RepoNotFound:
+            return None
+
+    def list_files(self, repo: str, revision: str) -> tuple[RemoteFile, ...]:
+        """Every file of a revision, by path."""
+        from huggingface_hub.hf_api import RepoFile
+
+        def read() -> list[RemoteFile]:
+            entries = self.api.list_repo_tree(repo, revision=revision, recursive=True)
+            return [
+                RemoteFile(
+                    path=entry.path,
+                    size_bytes=entry.size,
+                    etag=entry.lfs.sha256 if entry.lfs else entry.blob_id,
+                    is_lfs=entry.lfs is not None,
+                )
+                for entry in entries
+                if isinstance(entry, RepoFile)
+            ]
+
+        return tuple(sorted(self.call(f"list {repo}", read), key=lambda file: file.path))
+
+    def read_bytes(self, repo: str, path: str, revision: str) -> bytes | None:
+        """A small file's content; None if the revision has no such file."""
+        from huggingface_hub.errors import EntryNotFoundError
+
+        def read() -> bytes | None:
+            try:
+                return bytes(self._get(repo, path, revision, {}).content)
+            except EntryNotFoundError:
+                return None
+
+        return self.call(f"read {path} of {repo}", read)
+
+    def read_text(self, repo: str, path: str, revision: str) -> str | None:
+        """As :meth:`read_bytes`, decoded from UTF-8 (damaged bytes become U+FFFD)."""
+        content = self.read_bytes(repo, path, revision)
+        return None if content is None else content.decode("utf-8", errors="replace")
+
+    def read_range(self, repo: str, path: str, revision: str, start: int, length: int) -> bytes:
+        """``length`` bytes of a file from ``start``, by one HTTP range request."""
+        span = {"Range": f"bytes={start}-{start + length - 1}"}
+        return self.call(
+            f"read {path} of {repo}", lambda: bytes(self._get(repo, path, revision, span).content)
+        )
+
+    def address(self, repo: str, path: str, revision: str) -> str:
+        """The URL a file is downloaded from."""
+        from huggingface_hub import hf_hub_url
+
+        return str(hf_hub_url(repo, path, revision=revision, endpoint=self.endpoint))
+
+    def headers(self) -> dict[str, str]:
+        """Request headers with the token; for requests that the client has no function for."""
+        from huggingface_hub.utils import build_hf_headers
+
+        return dict(build_hf_headers(token=self._token, library_name="hubtool"))
+
+    def _get(self, repo: str, path: str, revision: str, headers: dict[str, str]) -> Any:
+        from huggingface_hub.utils import get_session, hf_raise_for_status
+
+        response = get_session().get(
+            self.address(repo, path, revision),
+            headers={**self.headers(), **headers},
+            follow_redirects=True,
+        )
+        hf_raise_for_status(response)
+        return response
+
+
+@functools.cache
+def network_errors() -> tuple[type[Exception], ...]:
+    """What a request can raise: the client's HTTP errors and those of its HTTP library."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    # the HTTP library has changed before; its base class is the parent of the client's own
+    library_error = HfHubHTTPError.__bases__[0]
+    return (library_error, RuntimeError, ConnectionError, TimeoutError)
+
+
+def status_of(error: BaseException) -> int | None:
+    """The HTTP status behind an error, None if no answer came."""
+    seen: BaseException | None = error
+    while seen is not None:
+        response = getattr(seen, "response", None)
+        if response is not None:
+            return int(response.status_code)
+        seen = seen.__cause__
+    return None
+
+
+def headers_of(error: BaseException) -> dict[str, str]:
+    """The answer's headers behind an error; empty if no answer came."""
+    response = getattr(error, "response", None)
+    return dict(getattr(response, "headers", {}))
+
+
+def translate(error: Exception, what: str) -> Exception:
+    """Our error for one of the client's; HubUnreachable means that a retry may help.
+
+    A RuntimeError that has no HTTP error behind it is returned as it is: a bug.
+    """
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        GatedRepoError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    status = status_of(error)
+    text = _first_line(error)
+    if isinstance(error, EntryNotFoundError):
+        return error
+    if isinstance(error, GatedRepoError):
+        return BaseGated(
+            f"could not {what}: the repo is gated and this token has no access",
+            "accept its terms on its page, then run the same command again",
+        )
+    if isinstance(error, (RepositoryNotFoundError, RevisionNotFoundError)):
+        return RepoNotFound(
+            f"could not {what}: {text}", "check the id and the revision, and that the token sees it"
+        )
+    if status == 401:
+        return NotSignedIn(f"could not {what}: {text}", "run `hf auth login`, or set HF_TOKEN")
+    if status == 403:
+        return NoWritePermission(f"could not {what}: {text}", "use a token that may write there")
+    if status == 412:
+        return RemoteMoved(f"could not {what}: the repo changed meanwhile", RESUME)
+    if status in RETRIED_STATUS:
+        return HubUnreachable(f"could not {what}: the Hub answered {status}", RESUME)
+    if status is not None:
+        return HubRejected(f"could not {what}: {text} (status {status})", _see_page(status))
+    if isinstance(error, RuntimeError) and error.__cause__ is None:
+        return error
+    return HubUnreachable(f"could not {what}: {type(error).__name__}: {text}", RESUME)
+
+
+def _first_line(error: Exception) -> str:
+    message = getattr(error, "server_message", None) or str(error)
+    lines = [line.strip() for line in str(message).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+def _see_page(status: int) -> str:
+    return "correct what the Hub names" if status == 400 else "see the message of the Hub"

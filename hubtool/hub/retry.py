@@ -1,0 +1,55 @@
+"""When a request to the Hub is tried again, and how long to wait first."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import random
+import re
+import time
+from collections.abc import Callable, Mapping
+
+RETRIED_STATUS = frozenset({408, 409, 429, 500, 502, 503, 504})
+_WINDOW = re.compile(r"r=0\b.*?\bt=(\d+)")
+
+
+@dataclasses.dataclass(frozen=True)
+class RetryPolicy:
+    """At most ``attempts`` tries, none after ``patience_seconds``; waits double with jitter.
+
+    ``HUBTOOL_RETRY_SECONDS`` sets the patience. A wait that the server names
+    (Retry-After, RateLimit) is obeyed even beyond the longest own wait.
+    """
+
+    attempts: int = 7
+    first_wait_seconds: float = 0.5
+    longest_wait_seconds: float = 30.0
+    patience_seconds: float = 180.0
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+
+    @classmethod
+    def from_environment(cls) -> RetryPolicy:
+        """The default policy with the user's patience."""
+        return cls(patience_seconds=float(os.environ.get("HUBTOOL_RETRY_SECONDS", "180")))
+
+    def wait_before(self, attempt: int, headers: Mapping[str, str]) -> float:
+        """Seconds before try number ``attempt`` (2 is the first retry)."""
+        named = server_wait(headers)
+        if named is not None:
+            return named
+        wait = min(self.first_wait_seconds * 2 ** (attempt - 2), self.longest_wait_seconds)
+        return wait * random.uniform(0.75, 1.25)
+
+
+def server_wait(headers: Mapping[str, str]) -> float | None:
+    """Seconds that the server asks us to wait; None if it names none.
+
+    ``RateLimit: "api";r=0;t=55`` (an empty window that ends in 55 s) goes
+    before ``Retry-After: 30``; dates are not understood, as in the client.
+    """
+    window = _WINDOW.search(headers.get("RateLimit", ""))
+    if window:
+        return float(window[1]) + 1
+    after = headers.get("Retry-After", "")
+    return float(after) if after.isdigit() else None
