@@ -237,7 +237,13 @@ def _send_blobs(
             task.advance(size)
 
 
-def _commit(hub: HubClient, plan: PublishPlan, folder: Path, parent: str) -> tuple[str, str | None]:
+def _commit(
+    hub: HubClient,
+    plan: PublishPlan,
+    folder: Path,
+    parent: str,
+    additions: list[CommitOperationAdd],
+) -> tuple[str, str | None]:
     """The one commit: (its id, address of its pull request).
 
     The client sends a commit once. A retry first asks whether the try before

@@ -38,7 +38,7 @@ class RetryPolicy:
         named = server_wait(headers)
         if named is not None:
             return named
-        wait = min(self.first_wait_seconds * 2 ** (attempt - 2), self.longest_wait_seconds)
+        wait = min(self.first_wait_seconds * 2.0 ** (attempt - 2), self.longest_wait_seconds)
         return wait * random.uniform(0.75, 1.25)
 
 
