@@ -1,0 +1,76 @@
+"""Up the model tree: which licences the base's ancestors declare."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from hubtool.base.source import DeclaredLicence
+from hubtool.console import Console
+from hubtool.errors import BaseGated, NotSignedIn, RepoNotFound
+
+if TYPE_CHECKING:
+    from hubtool.hub.client import HubClient
+
+MAX_ANCESTORS = 8
+_REPO_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+def parents_of(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    """The repo ids under ``base_model`` (one, or a list)."""
+    value = metadata.get("base_model")
+    listed = value if isinstance(value, list) else [value]
+    return tuple(item for item in listed if isinstance(item, str) and _REPO_ID.fullmatch(item))
+
+
+def declared_licence(
+    repo: str, revision: str, metadata: Mapping[str, Any], files: tuple[str, ...], endpoint: str
+) -> DeclaredLicence:
+    """The licence fields of a card; a relative link is made absolute at this revision."""
+    value = metadata.get("license")
+    listed = value if isinstance(value, list) else [value]
+    link = metadata.get("license_link")
+    if isinstance(link, str) and not urlsplit(link).scheme:
+        link = f"{endpoint}/{repo}/blob/{revision}/{link.removeprefix('./').lstrip('/')}"
+    name = metadata.get("license_name")
+    return DeclaredLicence(
+        repo=repo,
+        revision=revision,
+        identifiers=tuple(item for item in listed if isinstance(item, str) and item),
+        name=name if isinstance(name, str) and name else None,
+        link=link if isinstance(link, str) else None,
+        files=files,
+    )
+
+
+def ancestors_licences(
+    hub: HubClient, repo: str, metadata: Mapping[str, Any], console: Console
+) -> tuple[DeclaredLicence, ...]:
+    """What the ancestors of ``repo`` declare, nearest first; loops and lost repos end a line.
+
+    An ancestor that cannot be read is warned about and left out.
+    """
+    from hubtool.licences.files import is_licence_file
+
+    found: list[DeclaredLicence] = []
+    seen = {repo}
+    queue = list(parents_of(metadata))
+    while queue and len(found) < MAX_ANCESTORS:
+        parent = queue.pop(0)
+        if parent in seen:
+            continue
+        seen.add(parent)
+        try:
+            state = hub.resolve_revision(parent)
+            files = hub.list_files(parent, state.commit)
+        except (RepoNotFound, BaseGated, NotSignedIn) as error:
+            console.warn(f"the licence of the ancestor {parent} is unknown: {error.message}")
+            continue
+        texts = tuple(file.path for file in files if is_licence_file(file.path))
+        found.append(
+            declared_licence(parent, state.commit, state.card_metadata, texts, hub.endpoint)
+        )
+        queue += parents_of(state.card_metadata)
+    return tuple(found)
