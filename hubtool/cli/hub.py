@@ -46,7 +46,8 @@ Examples:
 
 A fault is ROUTE:key=value,... where ROUTE is a name (commit, preupload, lfs-batch, lfs-upload,
 lfs-part, lfs-complete, lfs-verify, resolve, raw, tree, info, list, create-repo, whoami,
-validate-yaml, merge, ...), * for all, or a path pattern that starts with a slash.
+validate-yaml, merge, and more in docs/reference/local-hub.md), * for all, or a path pattern
+that starts with a slash.
 
 \b
   which requests: method=PUT  nth=3  every=2  probability=0.1  seed=7  times=2

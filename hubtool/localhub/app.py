@@ -14,13 +14,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Match, Route, Router
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hubtool.localhub.faults import Fault, choose
 from hubtool.localhub.refusal import Refusal
 from hubtool.localhub.store import Store
 
-SLOW_CHUNK_BYTES = 64 * 1024
+SLOW_STEPS_PER_SECOND = 10
 UNKNOWN = "unknown"
 
 
@@ -73,21 +73,41 @@ def all_routes() -> list[BaseRoute]:
     return found + list(page_routes())
 
 
+def route_names() -> set[str]:
+    """The names that a fault may be aimed at."""
+    return {route.name for route in all_routes() if isinstance(route, Route)}
+
+
 class _Dropped(BaseException):
     """The connection is to be cut; not an Exception, so that nothing answers it."""
 
 
 @dataclasses.dataclass
 class _Traffic:
-    """One request while it runs: counts, and the doors that a fault narrows."""
+    """One request while it runs: counts, and the doors that a fault narrows.
+
+    It enters the log before its last byte leaves, so that whoever has the
+    answer finds the entry.
+    """
 
     scope: Scope
     inner_receive: Receive
     inner_send: Send
     fault: Fault | None
+    log: list[LoggedRequest]
     received: int = 0
     sent: int = 0
+    announced: int = -1  # Content-Length of the answer
     status: int = 0
+    logged: bool = False
+
+    def record(self) -> None:
+        """Enter the request into the log, once."""
+        if not self.logged:
+            self.logged = True
+            numbers = (self.status, self.received, self.sent)
+            who = self.scope["method"], self.scope["path"]
+            self.log.append(LoggedRequest(*who, *numbers, self.scope["authorised"]))
 
     async def receive(self) -> Message:
         """The next piece of the request's body."""
@@ -105,6 +125,8 @@ class _Traffic:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             _stamp(self.scope, message)
+            length = Headers(raw=message["headers"]).get("content-length", "-1")
+            self.announced = -1 if self.scope["method"] == "HEAD" else int(length)
         if self.fault and self.fault.lost:
             return
         body: bytes = message.get("body", b"")
@@ -116,17 +138,22 @@ class _Traffic:
         await self._pass_on(message)
 
     async def _pass_on(self, message: Message) -> None:
+        speed = self.fault.slow if self.fault else 0
         body: bytes = message.get("body", b"")
-        if self.fault and self.fault.slow and len(body) > SLOW_CHUNK_BYTES // 16:
-            step = max(1, min(SLOW_CHUNK_BYTES, self.fault.slow // 4))
-            for start in range(0, len(body), step):
-                piece = body[start : start + step]
-                await asyncio.sleep(len(piece) / self.fault.slow)
-                await self.inner_send({**message, "body": piece, "more_body": True})
-            self.sent += len(body)
-            message = {**message, "body": b""}
-        else:
-            self.sent += len(body)
+        step = max(1, speed // SLOW_STEPS_PER_SECOND)
+        if speed:
+            while len(body) > step:
+                await self._deliver({**message, "body": body[:step], "more_body": True})
+                await asyncio.sleep(step / speed)
+                body = body[step:]
+            message = {**message, "body": body}
+        await self._deliver(message)
+
+    async def _deliver(self, message: Message) -> None:
+        self.sent += len(message.get("body", b""))
+        is_last = message["type"] == "http.response.body" and not message.get("more_body")
+        if is_last or self.sent == self.announced > 0:
+            self.record()
         await self.inner_send(message)
 
 
@@ -147,20 +174,19 @@ class LocalHubApp:
         scope = {**scope, "path": path, "hub": self._hub, "authorised": False}
         name = self._name(scope)
         fault = choose(self._hub.faults, name, scope["method"], path)
-        traffic = _Traffic(scope, receive, send, fault)
+        traffic = _Traffic(scope, receive, send, fault, self._hub.log)
         try:
-            await self._serve(scope, traffic)
+            await self._serve(scope, traffic, self._unknown if name is UNKNOWN else self._router)
         except _Dropped:
             traffic.status = traffic.status if traffic.sent else 0
+            traffic.record()
             await _cut(send, reset=fault is None or fault.truncate is None or fault.reset)
         except ClientDisconnect:
             pass
         finally:
-            numbers = (traffic.status, traffic.received, traffic.sent)
-            entry = LoggedRequest(scope["method"], path, *numbers, scope["authorised"])
-            self._hub.log.append(entry)
+            traffic.record()
 
-    async def _serve(self, scope: Scope, traffic: _Traffic) -> None:
+    async def _serve(self, scope: Scope, traffic: _Traffic, routed: ASGIApp) -> None:
         fault = traffic.fault
         if fault and fault.latency:
             await asyncio.sleep(fault.latency)
@@ -170,7 +196,7 @@ class LocalHubApp:
             if fault and fault.status:
                 await _drain(traffic)
                 raise Refusal(fault.status, fault.message, headers=fault.headers)
-            await self._router(scope, traffic.receive, traffic.send)
+            await routed(scope, traffic.receive, traffic.send)
         except Refusal as refusal:
             await _refuse(scope, traffic, refusal)
         except HTTPException as error:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 import shutil
 from pathlib import Path
 
 LINK_FROM_BYTES = 1_000_000  # below this a copy is as fast and safe against later edits
+
+
+def is_sha256(text: object) -> bool:
+    """Whether ``text`` is a sha256 in hex; nothing else may become a path."""
+    return isinstance(text, str) and re.fullmatch(r"[0-9a-f]{64}", text) is not None
 
 
 class BlobStore:

@@ -135,11 +135,20 @@ class Call:
         revision = self.request.path_params.get("revision", "main")
         return self.store.history.resolve(repo, revision)
 
+    def number(self, name: str, default: int) -> int:
+        """A query parameter that is a number from 0 on; 400 for anything else."""
+        text = self.request.query_params.get(name)
+        if not text:
+            return default
+        if not re.fullmatch(r"\d{1,9}", text):
+            raise Refusal(400, f'"{name}" must be a number, not {text!r}')
+        return int(text)
+
     def page(self, items: list[Any], size: int) -> Response:
         """One page of a list, with a Link to the next if there is one."""
         query = self.request.query_params
-        size = min(size, _positive(query.get("limit"), size))
-        start = _positive(query.get("cursor"), 0)
+        size = max(1, min(size, self.number("limit", size)))
+        start = self.number("cursor", 0)
         response = JSONResponse(items[start : start + size])
         if start + size < len(items):
             others = [(key, value) for key, value in query.multi_items() if key != "cursor"]
@@ -225,11 +234,3 @@ async def _spool(request: Request) -> IO[bytes]:
         spool.write(chunk)
     spool.seek(0)
     return spool
-
-
-def _positive(text: str | None, default: int) -> int:
-    if not text:
-        return default
-    if not re.fullmatch(r"\d{1,9}", text):
-        raise Refusal(400, f"expected a number, found {text!r}")
-    return int(text)

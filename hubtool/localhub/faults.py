@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import fnmatch
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from hubtool.errors import ManifestInvalid
@@ -107,6 +107,16 @@ KEYS = {
     for field in dataclasses.fields(Fault)
     if field.name not in ("route", "seen", "struck", "_chance")
 }
+
+
+def require_routes(faults: Sequence[Fault], names: Collection[str]) -> None:
+    """Raise ManifestInvalid for a fault that is aimed at a route that does not exist."""
+    for fault in faults:
+        if fault.route != "*" and not fault.route.startswith("/") and fault.route not in names:
+            raise ManifestInvalid(
+                f"no route of the local Hub is called {fault.route!r}",
+                f"use *, a path pattern, or one of: {', '.join(sorted(names))}",
+            )
 
 
 def parse_fault(spec: str) -> Fault:

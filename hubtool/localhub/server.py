@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from hubtool.errors import LocalHubFailed
-from hubtool.localhub.faults import Fault
+from hubtool.localhub.faults import Fault, require_routes
 from hubtool.localhub.refusal import RootBusy
 from hubtool.localhub.store import DEFAULT_USER, Store
 from hubtool.records import write_whole
@@ -101,12 +101,14 @@ def start_local_hub(
 ) -> RunningHub:
     """A running Hub on 127.0.0.1 with its content under ``root``; port 0 picks a free one.
 
-    Raises RootBusy if the root is in use, LocalHubFailed if the port is taken.
+    Raises RootBusy if the root is in use, LocalHubFailed if the port is taken,
+    ManifestInvalid for a fault on a route that does not exist.
     """
     import uvicorn
 
-    from hubtool.localhub.app import Hub, LocalHubApp
+    from hubtool.localhub.app import Hub, LocalHubApp, route_names
 
+    require_routes(faults, route_names())
     store = Store(root, open_namespaces=open_namespaces)
     listener = _listen(store, port)
     hub = Hub(store, list(faults))

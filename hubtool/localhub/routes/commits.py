@@ -12,6 +12,7 @@ from typing import Any
 
 from starlette.routing import Route
 
+from hubtool.localhub.blobs import is_sha256
 from hubtool.localhub.call import API, Answer, Call, api
 from hubtool.localhub.refusal import Refusal, no_revision
 from hubtool.localhub.repositories import Repo
@@ -161,7 +162,7 @@ def _file(call: Call, value: dict[str, Any]) -> Operation:
 def _lfs_file(call: Call, value: dict[str, Any]) -> Operation:
     path, oid = value["path"], value["oid"]
     require_path(path)
-    size = call.store.blobs.size(oid)
+    size = call.store.blobs.size(oid) if is_sha256(oid) else None
     if size is None or value.get("size", size) != size:
         raise Refusal(400, f"LFS pointer pointed to a file that does not exist: {path} (oid {oid})")
     return Put(large(path, oid, size))

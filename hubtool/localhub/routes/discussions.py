@@ -47,7 +47,7 @@ def select(call: Call) -> Answer:
         and (wanted == "all" or (one.status in ("open", "draft")) == (wanted == "open"))
         and query.get("author", one.author) == one.author
     ]
-    start = int(query.get("p", "0")) * PAGE
+    start = call.number("p", 0) * PAGE
     page = [_item(repo, one) for one in chosen[start : start + PAGE]]
     return {"discussions": page, "count": len(chosen), "start": start}
 

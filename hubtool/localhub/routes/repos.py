@@ -34,13 +34,14 @@ def create(call: Call) -> Answer:
     namespace = call.field("organization") or user
     repo_id, repo_type = f"{namespace}/{call.text('name')}", call.field("type") or "model"
     call.store.accounts.require_namespace(call.caller, namespace)
-    existing = call.store.repos.find(repo_id, repo_type)
-    if existing is not None:
-        message = f"You already created this {repo_type} repo: {repo_id}"
-        return JSONResponse({"error": message, **_address(call, existing)}, status_code=409)
-    private = _wants_private(call)
-    repo = call.store.create_repo(repo_id, user, repo_type=repo_type, private=bool(private))
-    return _address(call, repo)
+    private = bool(_wants_private(call))
+    with call.store.transaction():
+        existing = call.store.repos.find(repo_id, repo_type)
+        if existing is None:
+            repo = call.store.create_repo(repo_id, user, repo_type=repo_type, private=private)
+            return _address(call, repo)
+    message = f"You already created this {repo_type} repo: {repo_id}"
+    return JSONResponse({"error": message, **_address(call, existing)}, status_code=409)
 
 
 def delete(call: Call) -> Answer:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from hubtool.localhub.blobs import is_sha256
 from hubtool.localhub.call import API, Answer, Call, api, stream
 from hubtool.localhub.refusal import Refusal
 from hubtool.localhub.store import GITATTRIBUTES
@@ -70,9 +71,8 @@ def preupload(call: Call) -> Answer:
     marked = lfs_rule(_text(call, tree, "gitAttributes", GITATTRIBUTES))
     ignored = ignore_rule(_text(call, tree, "gitIgnore", ".gitignore"))
     answer = []
-    for file in files:
-        path, size = file["path"], file["size"]
-        by_lfs = needs_lfs(size, base64.b64decode(file.get("sample") or ""), marked(path))
+    for path, size, sample in _described(files):
+        by_lfs = needs_lfs(size, sample, marked(path))
         row = {
             "path": path,
             "uploadMode": "lfs" if by_lfs else "regular",
@@ -91,7 +91,11 @@ def batch(call: Call) -> Answer:
     if call.field("operation") != "upload":
         raise Refusal(400, f"operation must be upload, not {call.field('operation')!r}")
     multipart = "multipart" in call.field("transfers", [])
-    objects = [_instructions(call, each, multipart) for each in call.field("objects", [])]
+    try:
+        wanted = [(str(each["oid"]), int(each["size"])) for each in call.field("objects", [])]
+    except (KeyError, TypeError, ValueError) as error:
+        raise Refusal(400, f"an object without oid and size: {error!r}") from error
+    objects = [_instructions(call, oid, size, multipart) for oid, size in wanted]
     content = {"transfer": "basic", "objects": objects, "hash_algo": "sha256"}
     return JSONResponse(content, media_type=LFS_TYPE)
 
@@ -118,7 +122,10 @@ def complete(call: Call) -> Answer:
     """Join the parts of a multipart upload."""
     uploads = call.store.uploads
     upload = uploads.get(call.part("token"))
-    parts = [(int(part["partNumber"]), str(part["etag"])) for part in call.field("parts", [])]
+    try:
+        parts = [(int(each["partNumber"]), str(each["etag"])) for each in call.field("parts", [])]
+    except (KeyError, TypeError, ValueError) as error:
+        raise Refusal(400, f"a part without partNumber and etag: {error!r}") from error
     uploads.complete(upload, parts)
     return {}
 
@@ -127,7 +134,7 @@ def verify(call: Call) -> Answer:
     """200 if the object is stored with the size that the client expects."""
     call.user()
     oid, size = call.text("oid"), call.field("size")
-    found = call.store.blobs.size(oid)
+    found = call.store.blobs.size(oid) if is_sha256(oid) else None
     if found is None:
         raise Refusal(404, f"object {oid} is not stored")
     if found != size:
@@ -149,13 +156,23 @@ def _text(call: Call, tree: Tree, field: str, path: str) -> str:
     return call.store.blobs.read(entry.sha256).decode() if entry else ""
 
 
-def _instructions(call: Call, wanted: dict[str, Any], multipart: bool) -> dict[str, Any]:
-    oid, size = str(wanted["oid"]), int(wanted["size"])
+def _described(files: list[Any]) -> list[tuple[str, int, bytes]]:
+    """Path, size and first bytes of each file in a preupload body."""
+    try:
+        return [
+            (str(each["path"]), int(each["size"]), base64.b64decode(each.get("sample") or ""))
+            for each in files
+        ]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Refusal(400, f"a file without path, size and sample: {error!r}") from error
+
+
+def _instructions(call: Call, oid: str, size: int, multipart: bool) -> dict[str, Any]:
     answer: dict[str, Any] = {"oid": oid, "size": size}
+    if not is_sha256(oid):
+        return answer | {"error": {"code": 422, "message": f"{oid!r} is no sha256"}}
     if call.store.blobs.size(oid) == size:
         return answer
-    if len(oid) != 64 or not set(oid) <= set("0123456789abcdef"):
-        return answer | {"error": {"code": 422, "message": f"{oid!r} is no sha256"}}
     upload = call.store.uploads.start(oid, size, multipart=multipart)
     verify_action = {"href": f"{call.base}/lfs/verify"}
     return answer | {"actions": {"upload": _action(call.base, upload), "verify": verify_action}}
