@@ -140,12 +140,13 @@ class _Traffic:
     async def _pass_on(self, message: Message) -> None:
         speed = self.fault.slow if self.fault else 0
         body: bytes = message.get("body", b"")
-        step = max(1, speed // SLOW_STEPS_PER_SECOND)
-        if speed:
+        if speed and body:
+            step = max(1, speed // SLOW_STEPS_PER_SECOND)
             while len(body) > step:
-                await self._deliver({**message, "body": body[:step], "more_body": True})
                 await asyncio.sleep(step / speed)
+                await self._deliver({**message, "body": body[:step], "more_body": True})
                 body = body[step:]
+            await asyncio.sleep(len(body) / speed)
             message = {**message, "body": body}
         await self._deliver(message)
 
