@@ -243,3 +243,29 @@ def test_safetensors_metadata_of_one_file_and_of_shards(hub: HubSession) -> None
     assert (sharded.sharded, sharded.parameter_count) == (True, {"BF16": 32, "F32": 3})
     assert hub.api().get_sharded_safetensors_metadata(two).parameter_count == {"BF16": 32, "F32": 3}
     assert hub.api().model_info(one).safetensors.total == 35
+
+
+def test_several_ranges_and_nonsense_do_not_crash(hub: HubSession) -> None:
+    repo = fill(hub, {"d.bin": b"0123456789"})
+    url = f"{hub.url}/{repo}/resolve/main/d.bin"
+    several = get_session().get(url, headers={"Range": "bytes=0-1,4-5"})
+    assert several.status_code == 206
+    assert b"01" in several.content
+    assert b"45" in several.content
+    assert get_session().get(url, headers={"Range": "lines=1-2"}).status_code == 400
+
+
+def test_request_id_is_echoed_and_errors_carry_their_code(hub: HubSession) -> None:
+    repo = fill(hub, {"a.txt": b"1"})
+    url = f"{hub.url}/{repo}/resolve/main/none.txt"
+    answer = get_session().get(url, headers={"X-Amzn-Trace-Id": "my-trace"})
+    assert {
+        name: answer.headers[name]
+        for name in ("X-Request-Id", "X-Error-Code", "X-Error-Message", "X-Repo-Commit")
+    } == {
+        "X-Request-Id": "my-trace",
+        "X-Error-Code": "EntryNotFound",
+        "X-Error-Message": "Entry not found: none.txt",
+        "X-Repo-Commit": hub.running.store.head(repo),
+    }
+    assert answer.json() == {"error": "Entry not found: none.txt"}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
+from huggingface_hub.utils import get_session
 
 from tests.support.localhub import CARD, HubSession
 
@@ -134,3 +136,45 @@ def test_overviews_tell_users_from_organisations(hub: HubSession) -> None:
     assert hub.api().get_user_overview("local").username == "local"
     with pytest.raises(HfHubHTTPError):
         hub.api().get_user_overview(hub.org)
+
+
+@pytest.mark.parametrize("body", [{"private": True}, {"visibility": "private"}])
+def test_both_spellings_of_private_are_understood(hub: HubSession, body: dict[str, object]) -> None:
+    answer = get_session().post(
+        f"{hub.url}/api/repos/create",
+        json={"name": "m", "organization": hub.org, **body},
+        headers={"authorization": f"Bearer {hub.token}"},
+    )
+    assert answer.json() == {
+        "url": f"{hub.url}/{hub.org}/m",
+        "name": f"{hub.org}/m",
+        "id": answer.json()["id"],
+    }
+    assert hub.api().model_info(f"{hub.org}/m").private is True
+
+
+def test_creating_at_once_gives_one_repo(hub: HubSession) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        repo = f"{hub.org}/m"
+        made = pool.map(lambda _: hub.api().create_repo(repo, exist_ok=True).repo_id, range(8))
+        assert set(made) == {repo}
+    assert [one.status for one in hub.requests("POST", "/repos/create")].count(200) == 1
+
+
+def test_malformed_requests_are_400_not_a_crash(hub: HubSession) -> None:
+    repo = hub.repo("m")
+    headers = {"authorization": f"Bearer {hub.token}"}
+    api, lfs = f"{hub.url}/api/models/{repo}", f"{hub.url}/{repo}.git/info/lfs/objects/batch"
+    bodies = [
+        (f"{api}/preupload/main", b'{"files": [{"path": "a"}]}'),
+        (f"{api}/preupload/main", b"{not json"),
+        (f"{api}/commit/main", b"{not json"),
+        (f"{api}/commit/main", b'{"key": "header", "value": {}}'),
+        (f"{api}/commit/main", b'{"key": "nonsense", "value": {}}'),
+        (lfs, b'{"operation": "upload", "objects": [{}]}'),
+        (lfs, b'{"operation": "download", "objects": []}'),
+        (f"{hub.url}/api/repos/create", b'{"name": "../x"}'),
+        (f"{hub.url}/api/repos/create", b"[]"),
+    ]
+    statuses = [get_session().post(url, content=body, headers=headers) for url, body in bodies]
+    assert [answer.status_code for answer in statuses] == [400] * len(bodies)
