@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 
-from hubtool.base.source import Base
 from hubtool.quantize.allocation import Allocation, explain, spend_budget
 from hubtool.quantize.sensitivity import Sensitivity
 from hubtool.records import write_whole
@@ -21,10 +20,10 @@ class AllocateOptions:
 
 
 class Allocate(Stage[AllocateOptions, Allocation]):
-    """Base, Sensitivity -> Allocation. Arithmetic only; no weights are opened."""
+    """Sensitivity -> Allocation. Arithmetic only; no weights are opened."""
 
     name, title = "allocate", "Allocating bits"
-    reads = (Base, Sensitivity)
+    reads = (Sensitivity,)
     writes = Allocation
 
     def options(self, manifest: ReleaseManifest) -> AllocateOptions:
@@ -35,8 +34,7 @@ class Allocate(Stage[AllocateOptions, Allocation]):
 
     def run(self, context: Context, want: AllocateOptions) -> Allocation:
         sensitivity = context.get(Sensitivity)
-        config = context.get(Base).config
-        allocation = spend_budget(sensitivity, want.target_bpw, model_config=config)
+        allocation = spend_budget(sensitivity, want.target_bpw)
         for bits in sorted({component.bits for component in allocation.components}):
             count = sum(component.bits == bits for component in allocation.components)
             context.console.fact(f"components at {bits} bit", count)

@@ -1,0 +1,172 @@
+"""Quantize with mlx-lm, component by component, and read the result back."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hubtool.artifact.stats import QuantStats, stats_of_folder
+from hubtool.console import SILENT, Console, format_bytes
+from hubtool.errors import DiskFull, QuantizationDiffers
+from hubtool.quantize.allocation import UNQUANTIZED_BITS, Allocation
+from hubtool.quantize.blas import prefer_fast_blas
+from hubtool.quantize.loading import load_lazily
+
+if TYPE_CHECKING:
+    import mlx.nn as nn
+
+SPARE_BYTES = 16_000_000
+# taken over byte for byte: writing a tokenizer anew can lose what a newer library put there
+CARRIED = (
+    "tokenizer*",
+    "*.tiktoken",
+    "*.model",
+    "vocab*",
+    "merges.txt",
+    "added_tokens.json",
+    "special_tokens_map.json",
+    "chat_template*",
+    "additional_chat_templates/*",
+    "generation_config.json",
+    "*.py",
+)
+DTYPES = ("float16", "bfloat16", "float32")
+
+
+def quantize_folder(
+    model_folder: Path,
+    out_folder: Path,
+    allocation: Allocation,
+    console: Console = SILENT,
+    *,
+    trust_remote_code: bool = False,
+) -> QuantStats:
+    """Write the quantized language model to ``out_folder``; returns what its bytes say.
+
+    Equal input gives equal bytes on the same machine. The folder appears whole
+    or not at all. Raises QuantizationDiffers if the written file does not hold
+    the allocated widths, DiskFull before writing without room.
+    """
+    prefer_fast_blas()
+    draft = out_folder.with_name(out_folder.name + ".partial")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    try:
+        model = load_lazily(model_folder, trust_remote_code=trust_remote_code)
+        config = json.loads((model_folder / "config.json").read_text(encoding="utf-8"))
+        _require_room(draft, model, allocation)
+        with contextlib.redirect_stdout(io.StringIO()):  # mlx-lm prints
+            _write(model, config, draft, allocation)
+        _carry_over(model_folder, draft)
+        stats = stats_of_folder(draft)
+        require_as_allocated(stats, allocation)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    shutil.rmtree(out_folder, ignore_errors=True)
+    draft.rename(out_folder)
+    console.fact("stored bits per weight", f"{stats.stored_bpw:.3f}")
+    console.fact("size", format_bytes(stats.weights_bytes))
+    return stats
+
+
+def require_as_allocated(stats: QuantStats, allocation: Allocation) -> None:
+    """Compare what was written with what was decided; QuantizationDiffers names the first."""
+    wanted = {
+        item.name: item.bits for item in allocation.components if item.bits != UNQUANTIZED_BITS
+    }
+    found = {item.name: item.bits for item in stats.components}
+    for name in sorted({*wanted, *found}):
+        if wanted.get(name) != found.get(name):
+            raise QuantizationDiffers(
+                f"{name}: allocated {_bits(wanted.get(name))}, written {_bits(found.get(name))} "
+                f"({sum(wanted.get(n) != found.get(n) for n in {*wanted, *found})} components "
+                f"differ; {len(wanted)} allocated, {len(found)} written)",
+                "this mlx-lm does not quantize as asked: install the version in constraints.txt",
+                component=name,
+            )
+
+
+def _bits(bits: int | None) -> str:
+    return "unquantized" if bits is None else f"{bits} bit"
+
+
+def _write(model: nn.Module, config: dict[str, Any], folder: Path, allocation: Allocation) -> None:
+    from mlx_lm.utils import quantize_model, save_config, save_model
+
+    _cast(model, config)
+    model, config = quantize_model(
+        model,
+        config,
+        allocation.group_size,
+        min(allocation.candidate_bits),
+        mode="affine",
+        quant_predicate=_predicate(allocation),  # by name: its position has changed before
+    )
+    save_model(folder, model, donate_model=True)
+    save_config(config, config_path=folder / "config.json")
+
+
+def _predicate(allocation: Allocation) -> Callable[[str, nn.Module], bool | dict[str, Any]]:
+    """What mlx-lm asks for each module; a module that was not allocated stays as it is."""
+    bits = {item.name: item.bits for item in allocation.components}
+
+    def predicate(path: str, module: nn.Module) -> bool | dict[str, Any]:
+        width = bits.get(path, UNQUANTIZED_BITS)
+        if width == UNQUANTIZED_BITS:
+            return False
+        return {"group_size": allocation.group_size, "bits": width, "mode": "affine"}
+
+    return predicate
+
+
+def _cast(model: nn.Module, config: dict[str, Any]) -> None:
+    """Floats in the base's declared dtype, as mlx-lm's own conversion leaves them."""
+    import mlx.core as mx
+    from mlx.utils import tree_map_with_path
+
+    text = config.get("text_config") or {}
+    names = (config.get("torch_dtype"), config.get("dtype"), text.get("dtype"))
+    name = next((name for name in names if name in DTYPES), None)
+    if name is None:
+        return
+    dtype, castable = getattr(mx, name), getattr(model, "cast_predicate", lambda _: True)
+
+    def cast(path: str, array: mx.array) -> mx.array:
+        floating = mx.issubdtype(array.dtype, mx.floating)
+        return array.astype(dtype) if floating and castable(path) else array
+
+    model.update(tree_map_with_path(cast, model.parameters()))
+
+
+def _carry_over(source: Path, target: Path) -> None:
+    for pattern in CARRIED:
+        for file in sorted(source.glob(pattern)):
+            copy = target / file.relative_to(source)
+            copy.parent.mkdir(exist_ok=True)
+            shutil.copyfile(file, copy)
+
+
+def _require_room(folder: Path, model: nn.Module, allocation: Allocation) -> None:
+    """Refuse before writing: a safetensors writer on a full disk leaves a torn file."""
+    from mlx.utils import tree_flatten
+
+    stored = {name: array.nbytes for name, array in tree_flatten(model.parameters())}
+    total = 0.0
+    for item in allocation.components:
+        stored.pop(f"{item.name}.weight", None)
+        # affine: a scale and a bias of two bytes each for every group
+        total += item.parameters * (item.bits / 8 + 4 / allocation.group_size)
+    needed = int(total + sum(stored.values()))
+    free = shutil.disk_usage(folder).free
+    if needed + SPARE_BYTES > free:
+        raise DiskFull(
+            f"no room for the quant in {folder.parent}: it needs {format_bytes(needed)}, "
+            f"{format_bytes(free)} are free",
+            "free some space, then run the same command: it goes on where it stopped",
+        )

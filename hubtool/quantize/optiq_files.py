@@ -1,0 +1,89 @@
+"""``optiq/metadata.json`` and ``optiq/sensitivity.json``: mlx-optiq reads them, so do we.
+
+Field names and places are mlx-optiq's (0.4.18 and later); what hubtool adds
+stands beside them under names of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from hubtool.artifact.stats import QuantStats
+from hubtool.quantize.allocation import UNQUANTIZED_BITS, Allocation
+from hubtool.quantize.sensitivity import Sensitivity
+from hubtool.records import write_whole
+
+METADATA = "optiq/metadata.json"
+SENSITIVITY = "optiq/sensitivity.json"
+_REFERENCES = {"bf16": "bf16", "uniform4": "uniform_4bit"}
+
+
+def write_optiq_files(
+    folder: Path,
+    *,
+    base_repo: str,
+    base_revision: str,
+    sensitivity: Sensitivity | None,
+    allocation: Allocation,
+    stats: QuantStats,
+) -> tuple[str, ...]:
+    """Write both files (one without a sensitivity); returns their paths in ``folder``.
+
+    ``per_layer`` is what ``stats`` found in the bytes, not what was planned.
+    """
+    kept = {item.name for item in allocation.components if item.bits == UNQUANTIZED_BITS}
+    per_layer: dict[str, Any] = {
+        item.name: {"bits": item.bits, "group_size": item.group_size} for item in stats.components
+    }
+    per_layer |= {name: {"bits": UNQUANTIZED_BITS, "group_size": None} for name in kept}
+    widths = [share.bits for share in stats.widths]
+    counts = {share.bits: share.components for share in stats.widths}
+    metadata: dict[str, Any] = {
+        "method": "optiq_mixed_precision" if sensitivity else "static_mixed_precision",
+        "base_model": base_repo,
+        "base_revision": base_revision,
+        "reference": _REFERENCES[sensitivity.reference] if sensitivity else "structural_rules",
+        "target_bpw": allocation.target_bpw,
+        "achieved_bpw": stats.nominal_bpw,
+        "n_high_bits": counts.get(max(widths, default=0), 0),
+        "n_low_bits": counts.get(min(widths, default=0), 0),
+        "threshold": 0.0,
+        "per_layer": dict(sorted(per_layer.items())),
+    }
+    if sensitivity:
+        metadata["sensitivity_method"] = sensitivity.method
+        metadata["calibration"] = {
+            "sha256": sensitivity.calibration.sha256,
+            "domains": list(sensitivity.calibration.domains),
+            "samples": sensitivity.calibration.samples,
+            "tokens": sensitivity.calibration.tokens,
+        }
+    _write(folder / METADATA, metadata)
+    if sensitivity is None:
+        return (METADATA,)
+    _write(folder / SENSITIVITY, _sensitivity_json(base_repo, sensitivity))
+    return (METADATA, SENSITIVITY)
+
+
+def _sensitivity_json(base_repo: str, sensitivity: Sensitivity) -> dict[str, Any]:
+    return {
+        "base_model": base_repo,
+        "candidate_bits": list(sensitivity.candidate_bits),
+        "group_size": sensitivity.group_size,
+        "metric": "kl_divergence_vs_reference",
+        "layers": [
+            {
+                "layer_name": component.name,
+                "sensitivities": dict(component.kl),
+                "param_count": component.parameters,
+                "metadata": {},
+            }
+            for component in sensitivity.components
+        ],
+    }
+
+
+def _write(file: Path, data: dict[str, Any]) -> None:
+    write_whole(file, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
