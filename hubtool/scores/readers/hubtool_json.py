@@ -1,0 +1,82 @@
+"""hubtool's own score file: what ``docs/reference/scores.md`` describes."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from hubtool.errors import ScoreFileInvalid
+from hubtool.scores.record import Score, ScoreSet
+
+FORMAT = "hubtool-scores"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Score(_Part):
+    benchmark: str = Field(min_length=1, description="id such as mmlu, gsm8k, humaneval")
+    display_name: str = Field(min_length=1, description="what the table shows, with its setting")
+    metric: str = Field(description="accuracy, pass@1, prompt_level_strict, ...")
+    value_percent: float | None = Field(None, description="0 to 100; or give correct and n")
+    n: int | None = Field(None, gt=0, description="number of items")
+    correct: int | None = Field(None, ge=0, description="items that were right")
+    stderr_percent: float | None = Field(None, ge=0, description="standard error in points")
+    few_shot: int | None = Field(None, ge=0)
+    harness: str | None = None
+    harness_version: str | None = None
+    date: str | None = Field(None, description="ISO 8601")
+    partial: bool = Field(False, description="the run was cut short (limit)")
+
+    @model_validator(mode="after")
+    def _one_value(self) -> _Score:
+        if self.correct is not None:
+            if self.n is None or self.correct > self.n:
+                raise ValueError("correct needs n, and cannot exceed it")
+            exact = 100 * self.correct / self.n
+            if self.value_percent is not None and abs(self.value_percent - exact) > 0.051:
+                raise ValueError(f"value_percent contradicts {self.correct} of {self.n}")
+        elif self.value_percent is None:
+            raise ValueError("give value_percent, or correct and n")
+        return self
+
+    def record(self) -> Score:
+        value = self.value_percent or 0.0
+        if self.correct is not None and self.n:
+            value = 100 * self.correct / self.n  # the counts are exact, a printed value is not
+        return Score(**{**self.model_dump(), "value_percent": value})
+
+
+class ScoreFile(_Part):
+    """The whole file."""
+
+    format: Literal["hubtool-scores"]
+    version: Literal[1]
+    candidate: tuple[_Score, ...] = Field(min_length=1)
+    baseline: tuple[_Score, ...] = ()
+    baseline_repo: str | None = Field(None, description="Hub id of the quant compared with")
+
+
+def fits(data: Any) -> bool:
+    """A mapping that says ``"format": "hubtool-scores"``."""
+    return isinstance(data, dict) and data.get("format") == FORMAT
+
+
+def read(data: Any, file: str) -> ScoreSet:
+    """The scores. Raises ScoreFileInvalid naming file and field."""
+    try:
+        parsed = ScoreFile.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise ScoreFileInvalid(
+            f"{file}: {field}: {first['msg']} (found {str(first.get('input'))[:60]})",
+            "see docs/reference/scores.md",
+        ) from error
+    return ScoreSet(
+        candidate=tuple(score.record() for score in parsed.candidate),
+        baseline=tuple(score.record() for score in parsed.baseline),
+        baseline_repo=parsed.baseline_repo,
+    )
