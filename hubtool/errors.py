@@ -193,6 +193,12 @@ class MeasureFailed(CheckError):
     id = "HT0404"
 
 
+class NothingToQuantize(InputError):
+    """The model has no component that can be quantized at this group size."""
+
+    id = "HT0405"
+
+
 # --- HT05: weights on disk --------------------------------------------------
 
 

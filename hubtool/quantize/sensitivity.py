@@ -3,9 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar, Literal
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
+from hubtool.console import SILENT, Console
+from hubtool.errors import NothingToQuantize
+from hubtool.quantize.blas import describe_blas, needs_column_major, prefer_fast_blas
+from hubtool.quantize.checkpoint import FILE_NAME, Checkpoint, fingerprint_of_inputs
+from hubtool.quantize.components import Component, find_components
+from hubtool.quantize.exact import ExactMethod
+from hubtool.quantize.fisher import STEP_TOKENS, FisherMethod
+from hubtool.quantize.loading import load_lazily, load_tokenizer
+from hubtool.quantize.method import SensitivityMethod, Subject
+from hubtool.quantize.reference import choose_reference, run_bf16, run_uniform4
 from hubtool.records import Record
+
+if TYPE_CHECKING:
+    import mlx.nn as nn
+
+    from hubtool.quantize.calibration import CalibrationMix, Window
 
 Reference = Literal["bf16", "uniform4"]
 Method = Literal["fisher", "exact"]
@@ -51,3 +69,175 @@ class Sensitivity(Record):
     reference_reason: str
     calibration: CalibrationUse
     dtype: str
+
+
+@dataclasses.dataclass(frozen=True)
+class _Request:
+    """The arguments of :func:`measure_sensitivity` that its parts share."""
+
+    folder: Path
+    candidate_bits: tuple[int, ...]
+    group_size: int
+    method: Method
+    reference: Literal["auto", "bf16", "uniform4"]
+    seed: int
+    trust_remote_code: bool
+
+
+def measure_sensitivity(
+    model_folder: Path,
+    *,
+    candidate_bits: Sequence[int],
+    group_size: int,
+    method: Method = "fisher",
+    reference: Literal["auto", "bf16", "uniform4"] = "auto",
+    mix: CalibrationMix,
+    tokens: int,
+    seed: int,
+    checkpoint_folder: Path,
+    console: Console = SILENT,
+    trust_remote_code: bool = False,
+) -> Sensitivity:
+    """How much KL divergence each component of the model adds at each width.
+
+    Reads ``tokens`` tokens of ``mix``, evenly over its domains. State is written
+    to ``checkpoint_folder`` after every step; the same call continues there and
+    ends with the same bits. ``auto`` measures against bf16 if that fits in free
+    memory. Raises NothingToQuantize, MeasureFailed, CalibrationInvalid, and what
+    loading the model raises.
+    """
+    console.note(f"  {describe_blas(prefer_fast_blas())}")
+    want = _Request(
+        model_folder,
+        tuple(sorted(set(candidate_bits))),
+        group_size,
+        method,
+        reference,
+        seed,
+        trust_remote_code,
+    )
+    model = load_lazily(model_folder, trust_remote_code=trust_remote_code)
+    components = _components(model, want, console)
+    windows = _windows(want, mix, tokens)
+    checkpoint = _checkpoint(want, windows, components, checkpoint_folder)
+    console.note(f"  reference {checkpoint.reference}: {checkpoint.reference_reason}")
+    _measure(want, model, components, windows, checkpoint, console)
+    return _result(want, mix, windows, components, checkpoint)
+
+
+def _components(model: nn.Module, want: _Request, console: Console) -> tuple[Component, ...]:
+    components, left_out = find_components(model, want.group_size)
+    for one in left_out:
+        console.note(f"  {one.name} stays unquantized: {one.reason}")
+    if not components:
+        raise NothingToQuantize(
+            f"{want.folder} has no component that can be quantized at group size {want.group_size}",
+            "use a base in bf16, or another --group-size",
+        )
+    return components
+
+
+def _windows(want: _Request, mix: CalibrationMix, tokens: int) -> tuple[Window, ...]:
+    tokenizer = load_tokenizer(want.folder, trust_remote_code=want.trust_remote_code)
+    return mix.token_windows(tokenizer, tokens, longest=STEP_TOKENS)
+
+
+def _checkpoint(
+    want: _Request, windows: tuple[Window, ...], components: Sequence[Component], folder: Path
+) -> Checkpoint:
+    """The state to go on from, or a new one with the reference settled."""
+    asked = dataclasses.asdict(want)
+    del asked["folder"]
+    fingerprint = fingerprint_of_inputs(
+        want.folder,
+        {**asked, "windows": [window.tokens for window in windows], "mlx": version("mlx")},
+    )
+    if (before := Checkpoint.load(folder, fingerprint)) is not None:
+        return before
+    chosen: str = want.reference
+    reason = "as asked for"
+    if want.reference == "auto":
+        # the exact method keeps the reference's logits; a vocabulary is its widest output
+        vocabulary = max(component.module.weight.shape[-2] for component in components)
+        read = sum(len(window.tokens) for window in windows)
+        kept = 4 * read * vocabulary if want.method == "exact" else 0
+        chosen, reason = choose_reference(want.folder, components, min(read, STEP_TOKENS), kept)
+    return Checkpoint(folder / FILE_NAME, fingerprint, chosen, reason)
+
+
+def _measure(
+    want: _Request,
+    model: nn.Module,
+    components: tuple[Component, ...],
+    windows: tuple[Window, ...],
+    checkpoint: Checkpoint,
+    console: Console,
+) -> None:
+    """Run the steps that the checkpoint has not seen."""
+
+    method: SensitivityMethod = (
+        FisherMethod()
+        if want.method == "fisher"
+        else ExactMethod(same_reference=checkpoint.reference == "bf16")
+    )
+    running, source = (
+        run_bf16(model, components, column_major=needs_column_major())
+        if checkpoint.reference == "bf16"
+        else run_uniform4(
+            model,
+            components,
+            want.folder,
+            group_size=want.group_size,
+            trust_remote_code=want.trust_remote_code,
+            column_major=needs_column_major(),
+        )
+    )
+    subject = Subject(
+        running,
+        components,
+        source,
+        want.candidate_bits,
+        want.group_size,
+        tuple(tuple(window.tokens) for window in windows),
+        want.seed,
+    )
+    steps = method.steps(subject)
+    # counted from here, not from the checkpoint: the time left follows this run's rate
+    left = list(enumerate(steps))[checkpoint.done :]
+    unit = "tokens" if want.method == "fisher" else "components"
+    with console.task(
+        f"measuring ({want.method})", sum(step.cost for _, step in left), unit
+    ) as task:
+        for number, step in left:
+            checkpoint.add(method.run_step(subject, number))
+            task.advance(step.cost, step.title)
+
+
+def _result(
+    want: _Request,
+    mix: CalibrationMix,
+    windows: tuple[Window, ...],
+    components: Sequence[Component],
+    checkpoint: Checkpoint,
+) -> Sensitivity:
+    positions = sum(len(window.tokens) for window in windows)
+    return Sensitivity(
+        components=tuple(
+            ComponentSensitivity(
+                component.name,
+                component.parameters,
+                {
+                    str(bits): checkpoint.sums[component.name][str(bits)] / positions
+                    for bits in want.candidate_bits
+                },
+            )
+            for component in components
+        ),
+        candidate_bits=want.candidate_bits,
+        group_size=want.group_size,
+        method=want.method,
+        reference=cast(Reference, checkpoint.reference),
+        reference_reason=checkpoint.reference_reason,
+        calibration=CalibrationUse(mix.sha256, tuple(mix.domains), len(windows), positions),
+        dtype="float32",
+    )

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hubtool.localhub.server import RunningHub
 
+from hubtool.localhub.server import RunningHub
 from tests.support.release import environment, hubtool
 
 CARD = "---\nlicense: {licence}\n---\n# Tiny\n"

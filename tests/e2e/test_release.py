@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
-from hubtool.localhub.server import RunningHub
 
 from hubtool.localhub.faults import parse_fault
+from hubtool.localhub.server import RunningHub
 from tests.support.release import CANARY, environment, files_holding, hubtool, kill_when
 
 BASE = "acme/tiny-llama"

@@ -15,14 +15,12 @@ from hubtool.scores.record import Score, ScoreSet
 
 
 class Reader(Protocol):
-    """One format: recognised by shape, never by name."""
+    """One format, which is one module: recognised by shape, never by name."""
 
-    @staticmethod
-    def fits(data: Any) -> bool:
+    def fits(self, data: Any) -> bool:
         """Whether this parsed JSON is of the format."""
 
-    @staticmethod
-    def read(data: Any, file: str) -> ScoreSet:
+    def read(self, data: Any, file: str) -> ScoreSet:
         """The scores in it. Raises ScoreFileInvalid naming file and field."""
 
 

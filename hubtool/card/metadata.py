@@ -1,0 +1,73 @@
+"""The front matter of a quant's card: built from facts, merged with what a person added."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from hubtool.card.facts import CardFacts
+from hubtool.card.frontmatter import split_card
+
+# keys that hubtool writes, in this order; all others in an existing card are a person's
+OWNED = (
+    "library_name",
+    "pipeline_tag",
+    "base_model",
+    "base_model_relation",
+    "license",
+    "license_name",
+    "license_link",
+    "language",
+    "tags",
+)
+# never true for a quant although converters drag them along from the base
+FALSE_FOR_A_QUANT = frozenset(
+    {"model-index", "widget", "inference", "datasets", "metrics", "thumbnail", "co2_eq_emissions"}
+)
+
+
+def build_metadata(facts: CardFacts) -> dict[str, Any]:
+    """The keys of :data:`OWNED` that this quant has; licence fields are the base's, copied."""
+    licence = facts.licence
+    listed = list(licence.identifiers)
+    fields: dict[str, Any] = {
+        "library_name": "mlx",
+        "pipeline_tag": facts.pipeline_tag,
+        "base_model": facts.base_repo,
+        "base_model_relation": "quantized",
+        "license": listed[0] if len(listed) == 1 else listed,
+        "license_name": licence.name,
+        "license_link": licence.link,
+        "language": list(facts.languages) or None,
+        "tags": list(facts.tags),
+    }
+    return {key: fields[key] for key in OWNED if fields[key] is not None}
+
+
+def merge_metadata(existing: str, wanted: dict[str, Any]) -> tuple[str, str]:
+    """(block with its fences, body) of a card whose front matter says what is wanted.
+
+    A block that says it already is kept byte for byte; otherwise owned keys
+    are replaced, and a person's other keys and tags stay.
+    """
+    card = split_card(existing)
+    if not card.readable:
+        return _dump(wanted), card.body
+    kept = {
+        key: value
+        for key, value in card.data.items()
+        if key not in OWNED and key not in FALSE_FOR_A_QUANT and not key.startswith("extra_gated_")
+    }
+    tags = card.data.get("tags")
+    own_tags = [tag for tag in tags if tag not in wanted["tags"]] if isinstance(tags, list) else []
+    merged = {**wanted, "tags": [*wanted["tags"], *own_tags], **kept}
+    if merged == card.data:
+        return existing[: len(existing) - len(card.body)], card.body
+    return _dump(merged), card.body
+
+
+def _dump(data: dict[str, Any]) -> str:
+    # safe_dump quotes whatever YAML would read as something else: no, 1.10, dates
+    text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=1000)
+    return f"---\n{text}---\n"

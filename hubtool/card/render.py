@@ -1,0 +1,134 @@
+"""A card from facts: pure, sandboxed, strict. No clock, no network, no guessing."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from hubtool.card import wording
+from hubtool.card.blocks import replace_blocks, wrap
+from hubtool.card.facts import CardFacts
+from hubtool.card.metadata import build_metadata, merge_metadata
+from hubtool.card.templates import load_brand, template_file, templates_folder
+from hubtool.console import format_bytes
+from hubtool.errors import TemplateInvalid
+
+if TYPE_CHECKING:
+    from jinja2.sandbox import SandboxedEnvironment
+
+_SPECIAL = re.compile(r"[\\`*\[\]|!#~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+
+
+@dataclasses.dataclass(frozen=True)
+class RenderedCard:
+    """The whole card, and the blocks that were left as a person had edited them."""
+
+    text: str
+    kept_edits: tuple[str, ...]
+
+
+def render_card(
+    facts: CardFacts,
+    *,
+    template: str = "optiq",
+    brand: str = "optiq",
+    existing: str | None = None,
+    overwrite_edited: bool = False,
+) -> RenderedCard:
+    """The card of ``facts``, laid into ``existing`` if there is one.
+
+    In an existing card only hubtool's blocks and front matter keys change; a
+    card without any block keeps its whole body below the new one. Rendering
+    the result again changes nothing. Raises TemplateInvalid.
+    """
+    blocks = render_blocks(facts, template=template, brand=brand)
+    metadata = build_metadata(facts)
+    if existing is None or not existing.strip():
+        front, _ = merge_metadata("", metadata)
+        body = "\n\n".join(wrap(name, text) for name, text in blocks.items())
+        return RenderedCard(f"{front}\n{body}\n", ())
+    front, body = merge_metadata(existing, metadata)
+    body, kept = replace_blocks(body, blocks, overwrite_edited=overwrite_edited)
+    return RenderedCard(front + body, kept)
+
+
+def render_blocks(facts: CardFacts, *, template: str, brand: str) -> dict[str, str]:
+    """Name -> text of every block that these facts fill, in the template's order.
+
+    A template is a list of ``{% include "blocks/NAME.md.j2" %}``; a block that
+    renders to nothing is left out.
+    """
+    from jinja2 import TemplateError
+
+    environment = _environment()
+    places = {
+        "facts": facts,
+        "brand": load_brand(brand),
+        "words": wording,
+    }
+    file = template_file(template)
+    names = re.findall(r'include\s+"blocks/([a-z0-9-]+)\.md\.j2"', file.read_text("utf-8"))
+    if not names:
+        raise TemplateInvalid(
+            f"{file.name} includes no block", 'write {% include "blocks/details.md.j2" %}'
+        )
+    rendered = {}
+    for name in names:
+        try:
+            text = environment.get_template(f"blocks/{name}.md.j2").render(places)
+        except TemplateError as error:
+            line = getattr(error, "lineno", None)
+            where = f"blocks/{name}.md.j2" + (f", line {line}" if line else "")
+            raise TemplateInvalid(f"{where}: {error}", "correct the template") from error
+        if text.strip():
+            rendered[name] = text
+    return rendered
+
+
+def escape_markdown(value: object) -> str:
+    """Text that Markdown, HTML and tables show as it is, whatever is in it."""
+    text = " ".join(str(value).split())
+    text = "".join(_HTML.get(char, char) for char in text)
+    return _SPECIAL.sub(lambda match: f"\\{match[0]}", text)
+
+
+def link_markdown(text: object, url: object) -> str:
+    """``[text](url)`` with both made harmless; only http(s) and relative addresses are linked."""
+    address = quote(str(url), safe="/:?=&%#.-_~@+,;")
+    scheme = re.match(r"([a-zA-Z][\w+.-]*):", address)
+    if scheme and scheme[1].lower() not in ("http", "https"):
+        return escape_markdown(text)
+    return f"[{escape_markdown(text)}]({address})"
+
+
+def code_text(value: object) -> str:
+    """A value inside a fenced block: characters of a repo id or a file name, no others."""
+    return re.sub(r"[^\w./:@+-]", "", str(value))
+
+
+def _environment() -> SandboxedEnvironment:
+    from jinja2 import FileSystemLoader, StrictUndefined
+    from jinja2.sandbox import SandboxedEnvironment
+
+    environment = SandboxedEnvironment(
+        loader=FileSystemLoader(templates_folder()),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # the output is Markdown: the filters below escape for it
+    )
+    filters: dict[str, Any] = {
+        "md": escape_markdown,
+        "link": lambda text, url: link_markdown(text, url),
+        "code": code_text,
+        "bytes": format_bytes,
+        "fixed": lambda value, digits=2: f"{value:.{digits}f}",
+        "signed": lambda value, digits=2: f"{value:+.{digits}f}",
+        "percent": lambda value, digits=1: f"{value:.{digits}f}%",
+    }
+    environment.filters.update(filters)
+    return environment

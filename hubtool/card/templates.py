@@ -1,0 +1,76 @@
+"""Where card templates and brands are: in the wheel, in a checkout, or a user's own files."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from hubtool.errors import PathNotFound, TemplateInvalid
+
+
+class Brand(BaseModel):
+    """How an organisation presents its quants."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str
+    banner: str = ""  # Markdown, above everything
+    method_name: str  # what the allocation is called in sentences
+    convert_command: str = ""  # shell lines under "Quantize your own"
+    tool_link: str = ""
+
+
+@functools.cache
+def templates_folder() -> Path:
+    """The shipped templates: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parents[1]
+    shipped = package / "_templates"
+    return shipped if shipped.is_dir() else package.parent / "templates"
+
+
+def template_file(name_or_path: str) -> Path:
+    """A shipped template by its name, or a file of the user's. Raises PathNotFound."""
+    shipped = templates_folder() / f"{name_or_path}.md.j2"
+    own = Path(name_or_path)
+    if "/" not in name_or_path and shipped.is_file():
+        return shipped
+    if own.is_file():
+        return own
+    known = sorted(file.name.removesuffix(".md.j2") for file in templates_folder().glob("*.md.j2"))
+    raise PathNotFound(
+        f"no card template {name_or_path!r}", f"name a file, or one of: {', '.join(known)}"
+    )
+
+
+def template_sha256(name_or_path: str) -> str:
+    """sha256 over the template and all shipped blocks: what a card is rendered with."""
+    digest = hashlib.sha256(template_file(name_or_path).read_bytes())
+    for file in sorted((templates_folder() / "blocks").glob("*.md.j2")):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+def load_brand(name_or_path: str) -> Brand:
+    """A shipped brand by its name, or a YAML file of the user's.
+
+    Raises PathNotFound, or TemplateInvalid naming file and field.
+    """
+    shipped = templates_folder() / "brands" / f"{name_or_path}.yaml"
+    file = shipped if "/" not in name_or_path and shipped.is_file() else Path(name_or_path)
+    if not file.is_file():
+        raise PathNotFound(f"no brand {name_or_path!r}", "name a YAML file, or: optiq, plain")
+    try:
+        data: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
+        return Brand.model_validate(data)
+    except yaml.YAMLError as error:
+        raise TemplateInvalid(f"{file.name} is not YAML: {error}", "mend its syntax") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise TemplateInvalid(
+            f"{file.name}: {field}: {first['msg']}", f"correct {field}"
+        ) from error

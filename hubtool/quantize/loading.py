@@ -1,0 +1,55 @@
+"""A language model and its tokenizer from a folder, through mlx-lm."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hubtool.errors import BrokenShard, PathNotFound, RemoteCodeNeeded, UnknownArchitecture
+
+if TYPE_CHECKING:
+    import mlx.nn as nn
+
+
+def load_lazily(folder: Path, *, trust_remote_code: bool = False) -> nn.Module:
+    """The mlx-lm model of ``folder`` with weights that are read when they are first used.
+
+    Raises PathNotFound (no config.json or weights), UnknownArchitecture,
+    RemoteCodeNeeded, and BrokenShard for a file that is not safetensors.
+    """
+    from mlx_lm.utils import load_model
+
+    config = _config(folder)
+    if config.get("model_file") and not trust_remote_code:
+        raise RemoteCodeNeeded(
+            f"{folder}/config.json: model_file {config['model_file']!r} is the model's own code",
+            "read that file, then pass --trust-remote-code",
+        )
+    try:
+        model, _ = load_model(folder, lazy=True, trust_remote_code=trust_remote_code)
+    except FileNotFoundError as error:
+        raise PathNotFound(f"no model*.safetensors in {folder}", "check the folder") from error
+    except RuntimeError as error:
+        raise BrokenShard(f"{folder}: {error}", "fetch the damaged file again") from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise UnknownArchitecture(
+            f"{folder}: mlx-lm cannot build a {config.get('model_type')!r} from it: {error}",
+            "use a base that this mlx-lm supports, or a newer mlx-lm",
+        ) from error
+    return model
+
+
+def load_tokenizer(folder: Path, *, trust_remote_code: bool = False) -> Any:
+    """The tokenizer of ``folder``, as mlx-lm wraps it."""
+    from mlx_lm.utils import load_tokenizer as load
+
+    return load(folder, {"trust_remote_code": trust_remote_code})
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    file = folder / "config.json"
+    if not file.is_file():
+        raise PathNotFound(f"no {file}", "name the folder of a Hugging Face checkpoint")
+    config: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return config

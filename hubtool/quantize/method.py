@@ -1,0 +1,85 @@
+"""What a way of measuring sensitivities must offer, and what it is given."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from hubtool.quantize.components import Component
+
+if TYPE_CHECKING:
+    import mlx.core as mx
+
+    from hubtool.quantize.running import RunningModel
+
+Sums = dict[str, dict[str, float]]  # component -> width -> KL summed over positions, in nats
+
+
+class WeightSource(Protocol):
+    """Where the high-precision weight of a component comes from."""
+
+    def weights(self, names: Sequence[str]) -> Iterator[tuple[str, mx.array]]:
+        """Each name with its weight in the stored type; at most one is held at a time."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """What is measured: a running model, its components, the widths, and the windows of tokens."""
+
+    running: RunningModel
+    components: tuple[Component, ...]
+    source: WeightSource
+    candidate_bits: tuple[int, ...]
+    group_size: int
+    windows: tuple[tuple[int, ...], ...]
+    seed: int
+
+    @property
+    def positions(self) -> int:
+        """Predicted positions over all windows: every token predicts a next one."""
+        return sum(len(window) for window in self.windows)
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """A resumable part of the work. ``cost`` compares it with the others, for the time left."""
+
+    title: str
+    cost: float
+
+
+class SensitivityMethod(Protocol):
+    """A way to measure, cut into steps."""
+
+    def steps(self, subject: Subject) -> Sequence[Step]:
+        """All steps in order; the same for equal subjects."""
+
+    def run_step(self, subject: Subject, step: int) -> Sums:
+        """KL sums that this step adds. Depends on ``subject`` and ``step`` only.
+
+        Raises MeasureFailed naming the component that came out as NaN or infinite.
+        """
+
+
+def number_of(scalar: mx.array) -> float:
+    """The value of an array of one real number, computed now."""
+    value = scalar.item()
+    assert isinstance(value, float)
+    return value
+
+
+def require_finite(sums: Mapping[str, Mapping[str, float]]) -> None:
+    """Raise MeasureFailed for the first component with a sum that is no finite number."""
+    import math
+
+    from hubtool.errors import MeasureFailed
+
+    for name, widths in sums.items():
+        for bits, value in widths.items():
+            if not math.isfinite(value):
+                raise MeasureFailed(
+                    f"{name}: its sensitivity at {bits} bit is {value}, a finite number is needed",
+                    "check this tensor in the base's files; fetch them again if damaged",
+                    component=name,
+                )

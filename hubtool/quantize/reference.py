@@ -1,0 +1,135 @@
+"""What sensitivity is measured against: the bf16 model, or its uniform 4-bit quant."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hubtool.console import format_bytes
+from hubtool.quantize.components import Component
+from hubtool.quantize.loading import load_lazily
+from hubtool.quantize.running import RunningModel
+from hubtool.quantize.weights import PackedWeight, PlainWeight
+
+if TYPE_CHECKING:
+    import mlx.core as mx
+    import mlx.nn as nn
+
+_UNIFORM_BITS = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class InMemory:
+    """High-precision weights that the running model holds anyway."""
+
+    components: dict[str, mx.array]
+
+    def weights(self, names: Sequence[str]) -> Iterator[tuple[str, mx.array]]:
+        """Each name with its weight."""
+        for name in names:
+            yield name, self.components[name]
+
+
+@dataclasses.dataclass(frozen=True)
+class Streamed:
+    """High-precision weights read from disk one component at a time."""
+
+    folder: Path
+    trust_remote_code: bool
+
+    def weights(self, names: Sequence[str]) -> Iterator[tuple[str, mx.array]]:
+        """Each name with its weight, which is dropped when the next one is asked for."""
+        import mlx.nn as nn
+        from mlx.utils import tree_flatten
+
+        fresh = load_lazily(self.folder, trust_remote_code=self.trust_remote_code)
+        modules = dict(tree_flatten(fresh.leaf_modules(), is_leaf=nn.Module.is_module))
+        del fresh
+        for name in names:
+            yield name, modules.pop(name).weight
+
+
+def run_bf16(
+    model: nn.Module, components: Sequence[Component], *, column_major: bool
+) -> tuple[RunningModel, InMemory]:
+    """The model as it is, and its own weights as the source."""
+    import mlx.core as mx
+
+    held = {component.name: component.module.weight for component in components}
+    weights = {name: PlainWeight(array) for name, array in held.items()}
+    running = RunningModel(model, components, weights, column_major=column_major)
+    mx.eval(model.parameters())
+    return running, InMemory(held)
+
+
+def run_uniform4(
+    model: nn.Module,
+    components: Sequence[Component],
+    folder: Path,
+    *,
+    group_size: int,
+    trust_remote_code: bool,
+    column_major: bool,
+) -> tuple[RunningModel, Streamed]:
+    """The uniform 4-bit quant of ``model`` (loaded lazily), and the disk as the source.
+
+    One component's high-precision weight is in memory at a time.
+    """
+    import mlx.core as mx
+
+    weights = {}
+    for component in components:
+        packed = PackedWeight.of(component.module.weight, group_size, _UNIFORM_BITS)
+        mx.eval([packed.packed, packed.scales, packed.biases])
+        weights[component.name] = packed
+        # Stays unevaluated: code that reads the weight's shape finds it, and the
+        # high-precision array is no longer held.
+        component.module.weight = packed.full()
+    return RunningModel(model, components, weights, column_major=column_major), Streamed(
+        folder, trust_remote_code
+    )
+
+
+def choose_reference(
+    folder: Path, components: Sequence[Component], window: int, kept_bytes: int
+) -> tuple[str, str]:
+    """``bf16`` if it fits into the memory that is free now, else ``uniform4``; and why.
+
+    ``window`` is in tokens; ``kept_bytes`` is what a method holds besides.
+    """
+    free = free_bytes()
+    need = _weight_bytes(folder) + _working_bytes(components, window) + kept_bytes
+    figures = f"bf16 needs about {format_bytes(need)}, {format_bytes(free)} are free"
+    return ("bf16" if need <= free else "uniform4"), figures
+
+
+def free_bytes() -> int:
+    """Memory that could be taken now without swapping, on the device that computes."""
+    import mlx.core as mx
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
+    device: dict[str, str | int] = mx.device_info()
+    # names differ between mlx's backends; the CPU has neither and uses all of the RAM
+    total = device.get("total_memory") or device.get("memory_size")
+    if not total:
+        return free
+    return min(free, int(total) - int(mx.get_active_memory()))
+
+
+def _weight_bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.glob("model*.safetensors"))
+
+
+def _working_bytes(components: Sequence[Component], window: int) -> int:
+    """Activations and gradients of one window in float32, and copies of the largest weight.
+
+    A component holds its input, its output and the gradient there. The largest
+    one is alive as W, Q(W), dW and dW in another memory order.
+    """
+    shapes: list[tuple[int, ...]] = [component.module.weight.shape for component in components]
+    held = sum(shape[-1] + 2 * shape[-2] for shape in shapes)
+    largest = max(component.parameters for component in components)
+    return 4 * (window * held + 4 * largest)

@@ -1,0 +1,247 @@
+"""Measuring, on tiny models of real architectures."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hubtool.console import Console, Task
+from hubtool.errors import MeasureFailed, NothingToQuantize, RemoteCodeNeeded, UnknownArchitecture
+from hubtool.quantize.checkpoint import FILE_NAME
+from hubtool.quantize.sensitivity import Sensitivity, measure_sensitivity
+from tests.support.tiny_models import CONFIGS, TextMix, save_tiny_model
+
+Measure = Callable[..., Sensitivity]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Checkpoint folders by kind, each made once."""
+    root = tmp_path_factory.mktemp("models")
+
+    def folder(kind: str) -> Path:
+        if not (root / kind / "config.json").exists():
+            save_tiny_model(root / kind, kind)
+        return root / kind
+
+    return folder
+
+
+@pytest.fixture
+def measure(tmp_path: Path) -> Measure:
+    """``measure_sensitivity`` with the arguments that most tests share."""
+
+    def call(folder: Path, **changes: Any) -> Sensitivity:
+        arguments: dict[str, Any] = {
+            "candidate_bits": (3, 4, 8),
+            "group_size": 64,
+            "mix": TextMix(),
+            "tokens": 128,
+            "seed": 0,
+            "reference": "bf16",
+            "checkpoint_folder": tmp_path / "measure",
+        }
+        return measure_sensitivity(folder, **{**arguments, **changes})
+
+    return call
+
+
+def _kl(result: Sensitivity, bits: int) -> list[float]:
+    return [component.kl[str(bits)] for component in result.components]
+
+
+def _rank_correlation(first: list[float], second: list[float]) -> float:
+    """Spearman's, for values without ties."""
+    ranks = [
+        {
+            index: rank
+            for rank, index in enumerate(sorted(range(len(values)), key=values.__getitem__))
+        }
+        for values in (first, second)
+    ]
+    count = len(first)
+    squares = sum((ranks[0][index] - ranks[1][index]) ** 2 for index in range(count))
+    return 1 - 6 * squares / (count * (count**2 - 1))
+
+
+@pytest.mark.parametrize("kind", ["llama", "tied", "biased"])
+@pytest.mark.parametrize("reference", ["bf16", "uniform4"])
+def test_fisher_agrees_with_measuring_one_by_one(
+    models: Callable[[str], Path], measure: Measure, tmp_path: Path, kind: str, reference: str
+) -> None:
+    folder = models(kind)
+    fisher = measure(folder, candidate_bits=(4, 8), reference=reference)
+    exact = measure(folder, candidate_bits=(4, 8), reference=reference, method="exact")
+    for bits in (4, 8):
+        assert _rank_correlation(_kl(fisher, bits), _kl(exact, bits)) > 0.85
+        ratios = sorted(a / b for a, b in zip(_kl(fisher, bits), _kl(exact, bits), strict=True))
+        assert ratios[0] > 0.4
+        assert 0.75 < ratios[len(ratios) // 2] < 1.33
+        assert ratios[-1] < 2.5
+
+
+@pytest.mark.parametrize("kind", sorted(CONFIGS))
+@pytest.mark.parametrize("reference", ["bf16", "uniform4"])
+def test_every_component_suffers_more_from_fewer_bits(
+    models: Callable[[str], Path], measure: Measure, kind: str, reference: str
+) -> None:
+    result = measure(models(kind), reference=reference)
+    for component in result.components:
+        assert component.kl["3"] > component.kl["4"] > component.kl["8"] > 0, component
+
+
+def test_the_result_says_what_was_done(models: Callable[[str], Path], measure: Measure) -> None:
+    mix = TextMix()
+    result = measure(models("tied"), mix=mix, candidate_bits=(8, 4))
+    assert (result.method, result.reference, result.reference_reason) == (
+        "fisher",
+        "bf16",
+        "as asked for",
+    )
+    assert result.candidate_bits == (4, 8)
+    assert result.dtype == "float32"
+    assert result.calibration.domains == mix.domains
+    assert (result.calibration.samples, result.calibration.tokens) == (4, 128)
+    assert Sensitivity.from_json(json.loads(json.dumps(result.to_json()))) == result
+
+
+def test_auto_takes_bf16_where_it_fits_and_gives_both_figures(
+    models: Callable[[str], Path], measure: Measure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roomy = measure(models("tied"), reference="auto")
+    assert roomy.reference == "bf16"
+    assert roomy.reference_reason.startswith("bf16 needs about ")
+    monkeypatch.setattr("hubtool.quantize.reference.free_bytes", lambda: 1000)
+    tight = measure(models("llama"), reference="auto")
+    assert tight.reference == "uniform4"
+    assert tight.reference_reason.endswith("1.00 kB are free")
+
+
+class _Stopped(Exception):
+    pass
+
+
+class _StoppingConsole(Console):
+    """Raises when a task has advanced ``steps`` times, as a signal would."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__("plain", stderr=(Path("/dev/null")).open("w"))
+        self._left = steps
+
+    def task(self, *arguments: Any, **options: Any) -> Any:
+        from contextlib import contextmanager
+
+        @contextmanager
+        def stopping() -> Any:
+            def report(_done: float, _detail: str) -> None:
+                self._left -= 1
+                if not self._left:
+                    raise _Stopped
+
+            yield Task(1, report)
+
+        return stopping()
+
+
+@pytest.mark.parametrize("method", ["fisher", "exact"])
+@pytest.mark.parametrize("reference", ["bf16", "uniform4"])
+def test_a_resumed_run_ends_with_the_same_bits(
+    models: Callable[[str], Path],
+    measure: Measure,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    reference: str,
+) -> None:
+    monkeypatch.setattr("hubtool.quantize.fisher.STEP_TOKENS", 40)  # four steps, not one
+    options = {"method": method, "reference": reference, "candidate_bits": (4,)}
+    whole = measure(models("tied"), checkpoint_folder=tmp_path / "whole", **options)
+    with pytest.raises(_Stopped):
+        measure(models("tied"), console=_StoppingConsole(2), **options)
+    state = json.loads((tmp_path / "measure" / FILE_NAME).read_text())
+    assert state["done"] == 2
+    assert measure(models("tied"), **options) == whole
+    assert json.loads((tmp_path / "measure" / FILE_NAME).read_text())["done"] > 2
+
+
+def test_a_checkpoint_of_other_inputs_is_not_used(
+    models: Callable[[str], Path], measure: Measure, tmp_path: Path
+) -> None:
+    other = measure(models("tied"), seed=1)
+    assert measure(models("tied"), seed=0) != other
+    assert measure(models("tied"), seed=1) == other
+
+
+def test_a_damaged_checkpoint_is_started_over(
+    models: Callable[[str], Path], measure: Measure, tmp_path: Path
+) -> None:
+    whole = measure(models("tied"))
+    (tmp_path / "measure" / FILE_NAME).write_text('{"fingerprint": ')
+    assert measure(models("tied")) == whole
+
+
+def test_auto_keeps_the_reference_it_settled_on_when_resumed(
+    models: Callable[[str], Path], measure: Measure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = measure(models("tied"), reference="auto")
+    monkeypatch.setattr("hubtool.quantize.reference.free_bytes", lambda: 1000)
+    assert measure(models("tied"), reference="auto") == before
+
+
+@pytest.mark.parametrize("method", ["fisher", "exact"])
+def test_a_nan_weight_is_named(tmp_path: Path, measure: Measure, method: str) -> None:
+    import mlx.core as mx
+
+    folder = save_tiny_model(tmp_path / "model", "tied")
+    weights = dict(mx.load(str(folder / "model.safetensors")))
+    damaged = "model.layers.1.mlp.up_proj"
+    weights[f"{damaged}.weight"] = weights[f"{damaged}.weight"] * float("nan")
+    mx.save_safetensors(str(folder / "model.safetensors"), weights)
+    with pytest.raises(MeasureFailed, match="NaN") as caught:
+        measure(folder, method=method)
+    assert caught.value.details["component"] == damaged
+
+
+def test_a_model_that_is_quantized_already_has_nothing_to_measure(
+    models: Callable[[str], Path], measure: Measure, tmp_path: Path
+) -> None:
+    from mlx_lm import convert
+
+    convert(str(models("tied")), str(tmp_path / "quant"), quantize=True)
+    with pytest.raises(NothingToQuantize):
+        measure(tmp_path / "quant")
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"model_type": "no_such_type"}, UnknownArchitecture),
+        ({"model_file": "own.py"}, RemoteCodeNeeded),
+    ],
+)
+def test_a_model_that_cannot_be_built_is_refused(
+    tmp_path: Path, measure: Measure, change: dict[str, str], error: type[Exception]
+) -> None:
+    folder = save_tiny_model(tmp_path / "model", "tied")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, **change}))
+    with pytest.raises(error):
+        measure(folder)
+
+
+def test_blocks_of_a_large_matrix_give_the_same_sum(
+    models: Callable[[str], Path], measure: Measure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kind in ("tied", "moe"):
+        whole = measure(models(kind), checkpoint_folder=tmp_path / kind / "whole")
+        monkeypatch.setattr("hubtool.quantize.fisher.MOST_ELEMENTS", 3000)
+        blocks = measure(models(kind), checkpoint_folder=tmp_path / kind / "blocks")
+        monkeypatch.undo()
+        for first, second in zip(whole.components, blocks.components, strict=True):
+            assert dataclasses.replace(second, kl=first.kl) == first
+            assert second.kl == pytest.approx(first.kl, rel=1e-3)
