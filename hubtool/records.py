@@ -61,8 +61,18 @@ class Record:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read what :meth:`write` wrote."""
-        return cls.from_json(json.loads(path.read_text(encoding="utf-8")))
+        """Read what :meth:`write` wrote. Raises JournalUnreadable for any other content."""
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise JournalUnreadable(
+                f"{path} is not JSON: {error}", "delete it, then run the same command again"
+            ) from error
+        if not isinstance(data, dict):
+            raise JournalUnreadable(
+                f"{path} holds no {cls.__name__}", "delete it, then run the same command again"
+            )
+        return cls.from_json(data)
 
 
 @dataclasses.dataclass(frozen=True)

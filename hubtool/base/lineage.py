@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from hubtool.base.source import DeclaredLicence
+from hubtool.base.source import HUB_HOME, DeclaredLicence
 from hubtool.console import Console
 from hubtool.errors import BaseGated, NotSignedIn, RepoNotFound
 
@@ -26,14 +26,14 @@ def parents_of(metadata: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def declared_licence(
-    repo: str, revision: str, metadata: Mapping[str, Any], files: tuple[str, ...], endpoint: str
+    repo: str, revision: str, metadata: Mapping[str, Any], files: tuple[str, ...]
 ) -> DeclaredLicence:
     """The licence fields of a card; a relative link is made absolute at this revision."""
     value = metadata.get("license")
     listed = value if isinstance(value, list) else [value]
     link = metadata.get("license_link")
     if isinstance(link, str) and not urlsplit(link).scheme:
-        link = f"{endpoint}/{repo}/blob/{revision}/{link.removeprefix('./').lstrip('/')}"
+        link = f"{HUB_HOME}/{repo}/blob/{revision}/{link.removeprefix('./').lstrip('/')}"
     name = metadata.get("license_name")
     return DeclaredLicence(
         repo=repo,
@@ -69,8 +69,6 @@ def ancestors_licences(
             console.warn(f"the licence of the ancestor {parent} is unknown: {error.message}")
             continue
         texts = tuple(file.path for file in files if is_licence_file(file.path))
-        found.append(
-            declared_licence(parent, state.commit, state.card_metadata, texts, hub.endpoint)
-        )
+        found.append(declared_licence(parent, state.commit, state.card_metadata, texts))
         queue += parents_of(state.card_metadata)
     return tuple(found)

@@ -18,6 +18,7 @@ from hubtool.records import FileHash, Record
 if TYPE_CHECKING:
     from hubtool.hub.client import HubClient, RepoState
 
+HUB_HOME = "https://huggingface.co"  # what published links point to, whichever Hub is spoken to
 INDEX_FILE = "model.safetensors.index.json"
 DOWNLOADS = 4  # files at a time
 SPARE_BYTES = 16_000_000  # room that must stay free after the download
@@ -117,7 +118,7 @@ def resolve_base(
     _require_sound_index(hub, state, files)
     metadata = state.card_metadata
     texts = tuple(file.path for file in files if is_licence_file(file.path))
-    own = declared_licence(state.repo, state.commit, metadata, texts, hub.endpoint)
+    own = declared_licence(state.repo, state.commit, metadata, texts)
     if state.gated:
         console.warn(f"{state.repo} is gated; its terms bind whoever downloads the quant as well")
     return Base(
@@ -130,7 +131,7 @@ def resolve_base(
         gated=state.gated,
         private=state.private,
         target_repo=target_repo,
-        canonical_url=f"{hub.endpoint}/{state.repo}/tree/{state.commit}",
+        canonical_url=f"{HUB_HOME}/{state.repo}/tree/{state.commit}",
     )
 
 

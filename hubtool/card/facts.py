@@ -57,6 +57,7 @@ class CardFacts(Record):
     capability: Capability | None
     scores_file: str | None
     tools: dict[str, str]
+    has_chat_template: bool
 
     @property
     def is_mixed(self) -> bool:
@@ -119,6 +120,7 @@ def build_facts(
         capability=compare(scores) if scores else None,
         scores_file=scores.source_file if scores else None,
         tools=provenance.tools,
+        has_chat_template=has_chat_template,
     )
 
 

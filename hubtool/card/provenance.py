@@ -7,10 +7,15 @@ that a card is made from, so a folder or a repo can be carded again alone.
 from __future__ import annotations
 
 import dataclasses
-import json
+import re
+from importlib import metadata
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from hubtool.base.source import Base
+from hubtool.card.templates import template_sha256
+from hubtool.licences.rules import LicenceTerms
+from hubtool.quantize.sensitivity import Sensitivity
 from hubtool.records import FileHash, Record
 
 FILE = "optiq/release.json"
@@ -30,7 +35,7 @@ class LicenceFacts:
 
 @dataclasses.dataclass(frozen=True)
 class MeasurementFacts:
-    """How sensitivity was measured; see ``hubtool.quantize.sensitivity``."""
+    """How sensitivity was measured; see ``hubtool.quantize.sensitivity`` for the fields."""
 
     method: str
     reference: str
@@ -73,4 +78,108 @@ class Provenance(Record):
     @classmethod
     def of_folder(cls, folder: Path) -> Provenance:
         """What the folder's own file says."""
-        return cls.from_json(json.loads((folder / FILE).read_text(encoding="utf-8")))
+        return cls.read(folder / FILE)
+
+
+@dataclasses.dataclass(frozen=True)
+class CardWish:
+    """What the manifest asks of the card, with the hashes of what it is rendered with.
+
+    ``template`` and ``brand`` are names of shipped ones, or paths.
+    """
+
+    template: str
+    template_sha256: str
+    brand: str
+    brand_sha256: str
+    drafter: str | None
+    baseline: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class GitSource:
+    """The commit, and its tag if it has one, that a manifest was read from."""
+
+    commit: str
+    tag: str | None
+
+
+def provenance_of(
+    base: Base,
+    terms: LicenceTerms,
+    wish: CardWish,
+    *,
+    licence_files: tuple[FileHash, ...],
+    sensitivity: Sensitivity | None,
+    target_bpw: float | None,
+    made_by: str,
+    git: GitSource | None,
+) -> Provenance:
+    """The provenance of a quant of ``base``; ``files`` is filled when the card is written."""
+    card = base.card_metadata
+    return Provenance(
+        repo=base.target_repo,
+        base_repo=base.repo,
+        base_revision=base.revision,
+        base_url=base.canonical_url,
+        qat_evidence=_qat_evidence(base),
+        pipeline_tag=card.get("pipeline_tag")
+        if isinstance(card.get("pipeline_tag"), str)
+        else None,
+        languages=_texts(card.get("language")),
+        base_tags=_texts(card.get("tags")),
+        licence=_licence(terms),
+        licence_files=licence_files,
+        also_bound_by=tuple(_licence(other) for other in terms.also_bound_by),
+        measurement=_measurement(sensitivity),
+        target_bpw=target_bpw,
+        made_by=made_by,
+        drafter=wish.drafter,
+        baseline=wish.baseline,
+        template=Path(wish.template).name,
+        template_sha256=template_sha256(wish.template),
+        brand=Path(wish.brand).name,
+        tools=_tools(made_by),
+        git_commit=git.commit if git else None,
+        git_tag=git.tag if git else None,
+        files=(),
+    )
+
+
+def _licence(terms: LicenceTerms) -> LicenceFacts:
+    return LicenceFacts(terms.repo, terms.revision, terms.identifiers, terms.name, terms.link)
+
+
+def _measurement(sensitivity: Sensitivity | None) -> MeasurementFacts | None:
+    if sensitivity is None:
+        return None
+    used = sensitivity.calibration
+    return MeasurementFacts(
+        method=sensitivity.method,
+        reference=sensitivity.reference,
+        reference_reason=sensitivity.reference_reason,
+        calibration_sha256=used.sha256,
+        domains=used.domains,
+        samples=used.samples,
+        tokens=used.tokens,
+    )
+
+
+def _qat_evidence(base: Base) -> str | None:
+    """Where the base says that it was trained for quantization, if it says so."""
+    if "qat" in (tag.lower() for tag in _texts(base.card_metadata.get("tags"))):
+        return "a tag on its card"
+    name = base.repo.split("/")[1]
+    return "its name" if re.search(r"(^|[-_.])qat([-_.]|$)", name, re.IGNORECASE) else None
+
+
+def _tools(made_by: str) -> dict[str, str]:
+    """Versions of what made the quant; of hubtool alone if another tool did."""
+    names = ("hubtool", "mlx", "mlx-lm") if made_by == "hubtool" else ("hubtool",)
+    return {name: metadata.version(name) for name in names}
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """A field that may be one text or a list of them."""
+    listed = value if isinstance(value, list) else [value]
+    return tuple(item for item in listed if isinstance(item, str))

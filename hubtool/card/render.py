@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -11,7 +13,7 @@ from hubtool.card import wording
 from hubtool.card.blocks import replace_blocks, wrap
 from hubtool.card.facts import CardFacts
 from hubtool.card.metadata import build_metadata, merge_metadata
-from hubtool.card.templates import load_brand, template_file, templates_folder
+from hubtool.card.templates import block_names, load_brand, search_path
 from hubtool.console import format_bytes
 from hubtool.errors import TemplateInvalid
 
@@ -58,25 +60,14 @@ def render_card(
 def render_blocks(facts: CardFacts, *, template: str, brand: str) -> dict[str, str]:
     """Name -> text of every block that these facts fill, in the template's order.
 
-    A template is a list of ``{% include "blocks/NAME.md.j2" %}``; a block that
-    renders to nothing is left out.
+    A block that renders to nothing is left out. Raises TemplateInvalid naming file and line.
     """
     from jinja2 import TemplateError
 
-    environment = _environment()
-    places = {
-        "facts": facts,
-        "brand": load_brand(brand),
-        "words": wording,
-    }
-    file = template_file(template)
-    names = re.findall(r'include\s+"blocks/([a-z0-9-]+)\.md\.j2"', file.read_text("utf-8"))
-    if not names:
-        raise TemplateInvalid(
-            f"{file.name} includes no block", 'write {% include "blocks/details.md.j2" %}'
-        )
+    environment = _environment(search_path(template))
+    places = {"facts": facts, "brand": load_brand(brand), "words": wording}
     rendered = {}
-    for name in names:
+    for name in block_names(template):
         try:
             text = environment.get_template(f"blocks/{name}.md.j2").render(places)
         except TemplateError as error:
@@ -109,12 +100,12 @@ def code_text(value: object) -> str:
     return re.sub(r"[^\w./:@+-]", "", str(value))
 
 
-def _environment() -> SandboxedEnvironment:
+def _environment(folders: Sequence[Path]) -> SandboxedEnvironment:
     from jinja2 import FileSystemLoader, StrictUndefined
     from jinja2.sandbox import SandboxedEnvironment
 
     environment = SandboxedEnvironment(
-        loader=FileSystemLoader(templates_folder()),
+        loader=FileSystemLoader(folders),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

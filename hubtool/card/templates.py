@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hubtool.errors import PathNotFound, TemplateInvalid
+
+_INCLUDE = re.compile(r'include\s+"blocks/([a-z0-9-]+)\.md\.j2"')
 
 
 class Brand(BaseModel):
@@ -46,12 +49,45 @@ def template_file(name_or_path: str) -> Path:
     )
 
 
+def block_names(name_or_path: str) -> tuple[str, ...]:
+    """The blocks that a template places, in order. Raises TemplateInvalid if there are none.
+
+    A template is a list of ``{% include "blocks/NAME.md.j2" %}``; other text in it is not used,
+    since hubtool owns nothing on a card but its blocks.
+    """
+    file = template_file(name_or_path)
+    names = tuple(_INCLUDE.findall(file.read_text(encoding="utf-8")))
+    if not names:
+        raise TemplateInvalid(
+            f"{file.name} includes no block", 'write {% include "blocks/details.md.j2" %}'
+        )
+    return names
+
+
+def search_path(name_or_path: str) -> tuple[Path, ...]:
+    """Where a template's blocks are looked for: beside it, then among the shipped ones."""
+    beside, shipped = template_file(name_or_path).parent, templates_folder()
+    return (shipped,) if beside == shipped else (beside, shipped)
+
+
 def template_sha256(name_or_path: str) -> str:
-    """sha256 over the template and all shipped blocks: what a card is rendered with."""
+    """sha256 over the template and the blocks it includes: what a card is rendered with."""
     digest = hashlib.sha256(template_file(name_or_path).read_bytes())
-    for file in sorted((templates_folder() / "blocks").glob("*.md.j2")):
-        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    for name in block_names(name_or_path):
+        places = [folder / f"blocks/{name}.md.j2" for folder in search_path(name_or_path)]
+        file = next((place for place in places if place.is_file()), None)
+        if file is None:
+            raise TemplateInvalid(
+                f"{template_file(name_or_path).name} includes blocks/{name}.md.j2; no such file",
+                f"write blocks/{name}.md.j2 beside the template",
+            )
+        digest.update(name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
+
+
+def brand_sha256(name_or_path: str) -> str:
+    """sha256 over what a brand says."""
+    return hashlib.sha256(load_brand(name_or_path).model_dump_json().encode()).hexdigest()
 
 
 def load_brand(name_or_path: str) -> Brand:

@@ -85,6 +85,7 @@ def release(
     client = open_hub(hub, console)
 
     from hubtool.cli.receipt import print_result
+    from hubtool.release.git_source import git_source
     from hubtool.release.lockfile import pinned, remember_pin
     from hubtool.release.manifest import load_manifest
     from hubtool.release.release import release as run_release
@@ -119,6 +120,13 @@ def release(
         "card": without_unset({"template": template, "brand": brand}),
     }
     wanted = pinned(load_manifest(manifest, flags), manifest)
-    result = run_release(wanted, hub=client, work_root=workdir, console=console, dry_run=dry_run)
+    result = run_release(
+        wanted,
+        hub=client,
+        work_root=workdir,
+        console=console,
+        dry_run=dry_run,
+        git=git_source(manifest) if manifest else None,
+    )
     remember_pin(manifest, wanted.base, result.base_revision)
     print_result(result, console)

@@ -29,6 +29,7 @@ from hubtool.release.stages.split import Split
 from hubtool.release.stages.verify import Verify
 
 if TYPE_CHECKING:
+    from hubtool.card.provenance import GitSource
     from hubtool.hub.client import HubClient
 
 
@@ -65,6 +66,7 @@ def release(
     work_root: Path,
     console: Console,
     dry_run: bool = False,
+    git: GitSource | None = None,
 ) -> ReleaseResult:
     """Do what the manifest asks, or what is left of it; every stage that is done is skipped.
 
@@ -75,7 +77,7 @@ def release(
     with hold(work.root):
         effective = manifest.model_dump(mode="json")
         write_whole(work.root / "manifest.yaml", yaml.safe_dump(effective, sort_keys=False))
-        context = Context(work=work, hub=hub, console=console, records={})
+        context = Context(work=work, hub=hub, console=console, records={}, git=git)
         records = run_stages(stages(publishes=not dry_run), manifest, context, Journal(work.root))
         done = dataclasses.replace(context, records=records, reads=tuple(records))
         revision = done.get(Base).revision

@@ -15,6 +15,7 @@ from hubtool.records import Record
 from hubtool.release.manifest import ReleaseManifest
 
 if TYPE_CHECKING:
+    from hubtool.card.provenance import GitSource
     from hubtool.hub.client import HubClient
 
 Options = TypeVar("Options")
@@ -67,6 +68,7 @@ class Context:
     console: Console
     records: Mapping[type[Record], Record]
     reads: tuple[type[Record], ...] = ()
+    git: GitSource | None = None  # provenance alone: another commit does not make another release
 
     def get(self, kind: type[Wanted]) -> Wanted:
         """The record of this type; a bug (TypeError) if the stage did not declare it."""

@@ -1,0 +1,111 @@
+"""A card from a quant folder alone, and whether the card in it still says what is true."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from hubtool.artifact.stats import stats_of_folder
+from hubtool.card.blocks import find_blocks
+from hubtool.card.facts import CardFacts, build_facts
+from hubtool.card.metadata import OWNED, build_metadata
+from hubtool.card.provenance import FILE, SCORES_FILE, Provenance
+from hubtool.card.render import render_blocks
+from hubtool.errors import HubtoolError
+from hubtool.scores.record import ScoreSet
+
+CARD_FILE = "README.md"
+_NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?")
+
+
+def facts_of_folder(folder: Path) -> CardFacts:
+    """All facts of the quant in ``folder``, from its bytes and the records beside them.
+
+    Raises what reading the weights, ``optiq/release.json`` and ``optiq/scores.json`` raises.
+    """
+    scores = folder / SCORES_FILE
+    return build_facts(
+        Provenance.of_folder(folder),
+        stats_of_folder(folder),
+        ScoreSet.read(scores) if scores.is_file() else None,
+        has_chat_template=_has_chat_template(folder),
+    )
+
+
+def recheck_card(
+    folder: Path, *, template: str | None = None, brand: str | None = None
+) -> tuple[str, ...]:
+    """What the card in ``folder`` says and the facts do not, in words; empty if all is true.
+
+    Blocks that hubtool wrote must read as the facts render now. A block that a
+    person edited may say the same in other words: its numbers must all be
+    those of the facts. ``template`` and ``brand`` default to those that
+    ``optiq/release.json`` names.
+    """
+    card = folder / CARD_FILE
+    if not card.is_file():
+        return (f"there is no {CARD_FILE}",)
+    if not (folder / FILE).is_file():
+        return (f"there is no {FILE}, so nothing on the card has its evidence",)
+    try:
+        provenance = Provenance.of_folder(folder)
+        facts = facts_of_folder(folder)
+        blocks = render_blocks(
+            facts, template=template or provenance.template, brand=brand or provenance.brand
+        )
+    except HubtoolError as error:
+        return (error.message,)
+    text = card.read_bytes().decode("utf-8", errors="replace")
+    return (*_metadata_problems(text, facts), *_block_problems(text, blocks))
+
+
+def _metadata_problems(text: str, facts: CardFacts) -> list[str]:
+    from hubtool.card.frontmatter import split_card
+
+    found, wanted = split_card(text).data, build_metadata(facts)
+    problems = []
+    for key in OWNED:
+        have, want = found.get(key), wanted.get(key)
+        if key == "tags" and isinstance(have, list):
+            have = [tag for tag in have if tag in wanted["tags"]]  # a person may add their own
+        if have != want:
+            problems.append(f"front matter: {key} is {have!r}, the facts say {want!r}")
+    return problems
+
+
+def _block_problems(text: str, wanted: dict[str, str]) -> list[str]:
+    found = {block.name: block for block in reversed(find_blocks(text))}
+    known = set(_NUMBER.findall("\n".join(wanted.values())))
+    problems = []
+    for name, want in wanted.items():
+        block = found.get(name)
+        if block is None:
+            problems.append(f"block {name} is missing")
+        elif block.is_edited:
+            orphans = [number for number in _NUMBER.findall(block.text) if number not in known]
+            problems += [f"block {name}: no fact says {number}" for number in orphans]
+        elif block.text.replace("\r\n", "\n").strip("\n") != want.strip("\n"):
+            problems.append(f"block {name}: {_first_difference(block.text, want)}")
+    problems += [f"block {name}: no fact fills it" for name in found if name not in wanted]
+    return problems
+
+
+def _first_difference(found: str, wanted: str) -> str:
+    ours, theirs = (text.replace("\r\n", "\n").strip("\n").split("\n") for text in (wanted, found))
+    longest = max(len(ours), len(theirs))
+    for number in range(longest):
+        here = [lines[number] if number < len(lines) else "" for lines in (theirs, ours)]
+        if here[0] != here[1]:
+            return f"it says {here[0]!r}, the facts say {here[1]!r}"
+    return "it differs from what the facts render"
+
+
+def _has_chat_template(folder: Path) -> bool:
+    if any((folder / name).is_file() for name in ("chat_template.jinja", "chat_template.json")):
+        return True
+    config = folder / "tokenizer_config.json"
+    if not config.is_file():
+        return False
+    data = json.loads(config.read_text(encoding="utf-8"))
+    return isinstance(data, dict) and bool(data.get("chat_template"))

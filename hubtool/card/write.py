@@ -1,0 +1,154 @@
+"""Everything that a release writes around the weights: card, licences, scores, provenance."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from hubtool.artifact.stats import stats_of_folder
+from hubtool.base.source import Base
+from hubtool.card.compose import CARD_FILE, facts_of_folder
+from hubtool.card.provenance import (
+    FILE,
+    SCORES_FILE,
+    CardWish,
+    GitSource,
+    Provenance,
+    provenance_of,
+)
+from hubtool.card.render import render_card
+from hubtool.errors import CardMetadataInvalid
+from hubtool.licences.rules import require_licence
+from hubtool.quantize.allocation import Allocation
+from hubtool.quantize.imported import claims_of_folder
+from hubtool.quantize.optiq_files import write_optiq_files
+from hubtool.quantize.sensitivity import Sensitivity
+from hubtool.records import FileHash, Record, hash_file, write_whole
+from hubtool.scores.record import ScoreSet
+
+OTHER_TOOL = "another tool"  # when an imported folder does not name its method
+
+
+@dataclasses.dataclass(frozen=True)
+class Card(Record):
+    """The files around the weights. ``merged_with`` is the sha256 of the remote card laid under.
+
+    ``kept_edits`` names the blocks that a person had edited there and that were left alone.
+    """
+
+    schema: ClassVar[int] = 1
+    files: tuple[FileHash, ...]
+    kept_edits: tuple[str, ...]
+    merged_with: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class CardSources:
+    """What is known of a quant besides its bytes; the last four as far as there are any."""
+
+    base: Base
+    wish: CardWish
+    sensitivity: Sensitivity | None = None
+    allocation: Allocation | None = None
+    scores: ScoreSet | None = None
+    git: GitSource | None = None
+
+
+def write_card(
+    folder: Path,
+    artifact_files: Sequence[str],
+    sources: CardSources,
+    licence_texts: dict[str, bytes],
+    *,
+    existing: bytes | None,
+) -> Card:
+    """Write what belongs around the weights in ``folder``; files of an earlier card are removed.
+
+    ``artifact_files`` are the paths that the weights' stages made; ``licence_texts`` maps the
+    base's licence files to their content; ``existing`` is the card that is published now.
+    Raises CardMetadataInvalid if that is no UTF-8 text, and what rendering raises.
+    """
+    _remove_others(folder, artifact_files)
+    for name, content in licence_texts.items():
+        write_whole(folder / name, content)
+    _write_optiq_files(folder, sources)
+    if sources.scores is not None:
+        sources.scores.write(folder / SCORES_FILE)
+    provenance = provenance_of(
+        sources.base,
+        require_licence(sources.base.licences),
+        sources.wish,
+        licence_files=tuple(hash_file(folder, name) for name in sorted(licence_texts)),
+        sensitivity=sources.sensitivity,
+        target_bpw=sources.allocation.target_bpw if sources.allocation else None,
+        made_by="hubtool" if sources.allocation else claims_of_folder(folder).method or OTHER_TOOL,
+        git=sources.git,
+    )
+    return _write_text(folder, artifact_files, provenance, sources.wish, existing)
+
+
+def sha256_of(content: bytes | None) -> str | None:
+    """Its sha256 (hex), None for nothing."""
+    return None if content is None else hashlib.sha256(content).hexdigest()
+
+
+def _write_text(
+    folder: Path,
+    artifact_files: Sequence[str],
+    provenance: Provenance,
+    wish: CardWish,
+    existing: bytes | None,
+) -> Card:
+    written = {*_paths(folder), FILE, CARD_FILE}
+    dataclasses.replace(provenance, files=tuple(sorted(written))).write(folder / FILE)
+    rendered = render_card(
+        facts_of_folder(folder),
+        template=wish.template,
+        brand=wish.brand,
+        existing=_text_of(existing, provenance.repo),
+    )
+    write_whole(folder / CARD_FILE, rendered.text)
+    mine = sorted(written - set(artifact_files))
+    return Card(
+        files=tuple(hash_file(folder, path) for path in mine),
+        kept_edits=rendered.kept_edits,
+        merged_with=sha256_of(existing),
+    )
+
+
+def _write_optiq_files(folder: Path, sources: CardSources) -> None:
+    """mlx-optiq's files for a quant of ours; an imported one keeps those that it came with."""
+    if sources.allocation is None:
+        return
+    write_optiq_files(
+        folder,
+        base_repo=sources.base.repo,
+        base_revision=sources.base.revision,
+        sensitivity=sources.sensitivity,
+        allocation=sources.allocation,
+        stats=stats_of_folder(folder),
+    )
+
+
+def _remove_others(folder: Path, kept: Sequence[str]) -> None:
+    for path in _paths(folder) - set(kept):
+        (folder / path).unlink()
+
+
+def _paths(folder: Path) -> set[str]:
+    return {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
+
+
+def _text_of(card: bytes | None, repo: str) -> str | None:
+    if card is None:
+        return None
+    try:
+        return card.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise CardMetadataInvalid(
+            f"{repo}: README.md on the Hub is not UTF-8: {error}",
+            "repair it on its page: hubtool keeps every byte that a person wrote",
+        ) from error

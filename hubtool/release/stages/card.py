@@ -1,0 +1,72 @@
+"""Card: facts to the page, with licence files, scores and provenance beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hubtool.artifact.layout import Artifact
+from hubtool.base.source import Base, Snapshot
+from hubtool.card.compose import CARD_FILE
+from hubtool.card.provenance import CardWish
+from hubtool.card.templates import brand_sha256, template_sha256
+from hubtool.card.write import Card, CardSources, sha256_of, write_card
+from hubtool.hub.client import HubClient
+from hubtool.licences.rules import require_licence
+from hubtool.quantize.allocation import Allocation
+from hubtool.quantize.sensitivity import Sensitivity
+from hubtool.release.manifest import ReleaseManifest
+from hubtool.release.pipeline import files_intact
+from hubtool.release.stage import Context, Stage
+from hubtool.scores.record import ScoreSet
+
+
+class WriteCard(Stage[CardWish, Card]):
+    """Base, Artifact, what was measured and scored -> Card, laid into the published card."""
+
+    name, title = "card", "Writing the card"
+    reads = (Base, Snapshot, Artifact, Sensitivity, Allocation, ScoreSet)
+    writes = Card
+
+    def options(self, manifest: ReleaseManifest) -> CardWish:
+        return CardWish(
+            template=manifest.card.template,
+            template_sha256=template_sha256(manifest.card.template),
+            brand=manifest.card.brand,
+            brand_sha256=brand_sha256(manifest.card.brand),
+            drafter=manifest.drafter,
+            baseline=manifest.baseline,
+        )
+
+    def run(self, context: Context, want: CardWish) -> Card:
+        base, artifact = context.get(Base), context.get(Artifact)
+        snapshot = Path(context.get(Snapshot).folder)
+        card = write_card(
+            Path(artifact.folder),
+            [file.path for file in artifact.files],
+            CardSources(
+                base=base,
+                wish=want,
+                sensitivity=context.find(Sensitivity),
+                allocation=context.find(Allocation),
+                scores=context.find(ScoreSet),
+                git=context.git,
+            ),
+            {name: (snapshot / name).read_bytes() for name in require_licence(base.licences).files},
+            existing=_published_card(context.hub, base.target_repo),
+        )
+        for name in card.kept_edits:
+            context.console.warn(f"block {name} was edited by hand and is kept as it is")
+        return card
+
+    def intact(self, context: Context, record: Card) -> bool:
+        """Also ask whether a person changed the published card since."""
+        if not files_intact(context.work.quant, record.files):
+            return False
+        published = _published_card(context.hub, context.get(Base).target_repo)
+        ours = (context.work.quant / CARD_FILE).read_bytes()
+        return sha256_of(published) in (record.merged_with, sha256_of(ours))
+
+
+def _published_card(hub: HubClient, repo: str) -> bytes | None:
+    head = hub.head(repo)
+    return hub.read_bytes(repo, CARD_FILE, head) if head else None
