@@ -19,18 +19,23 @@ CARD_FILE = "README.md"
 _NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?")
 
 
-def facts_of_folder(folder: Path) -> CardFacts:
-    """All facts of the quant in ``folder``, from its bytes and the records beside them.
+def facts_of(folder: Path, provenance: Provenance, scores: ScoreSet | None) -> CardFacts:
+    """The facts of the quant in ``folder``: figures from its bytes, the rest as given.
 
-    Raises what reading the weights, ``optiq/release.json`` and ``optiq/scores.json`` raises.
+    Raises what reading the weights raises.
     """
-    scores = folder / SCORES_FILE
     return build_facts(
-        Provenance.of_folder(folder),
+        provenance,
         stats_of_folder(folder),
-        ScoreSet.read(scores) if scores.is_file() else None,
+        scores,
         has_chat_template=_has_chat_template(folder),
     )
+
+
+def scores_in(folder: Path) -> ScoreSet | None:
+    """The scores that the quant carries, if it carries any."""
+    file = folder / SCORES_FILE
+    return ScoreSet.read(file) if file.is_file() else None
 
 
 def recheck_card(
@@ -50,7 +55,7 @@ def recheck_card(
         return (f"there is no {FILE}, so nothing on the card has its evidence",)
     try:
         provenance = Provenance.of_folder(folder)
-        facts = facts_of_folder(folder)
+        facts = facts_of(folder, provenance, scores_in(folder))
         blocks = render_blocks(
             facts, template=template or provenance.template, brand=brand or provenance.brand
         )

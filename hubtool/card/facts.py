@@ -6,7 +6,8 @@ import dataclasses
 from typing import ClassVar
 
 from hubtool.artifact.stats import PartSize, QuantStats, WidthShare
-from hubtool.card.provenance import LicenceFacts, MeasurementFacts, Provenance
+from hubtool.card.provenance import LicenceFacts, Provenance
+from hubtool.quantize.optiq_files import MeasurementFacts
 from hubtool.records import Record
 from hubtool.scores.capability import Capability, compare
 from hubtool.scores.record import ScoreSet

@@ -15,11 +15,13 @@ from typing import Any, ClassVar
 from hubtool.base.source import Base
 from hubtool.card.templates import template_sha256
 from hubtool.licences.rules import LicenceTerms
-from hubtool.quantize.sensitivity import Sensitivity
+from hubtool.quantize.imported import claims_of_folder
+from hubtool.quantize.optiq_files import TOOL, MeasurementFacts, read_making
 from hubtool.records import FileHash, Record
 
 FILE = "optiq/release.json"
 SCORES_FILE = "optiq/scores.json"
+OTHER_TOOL = "another tool"  # when an imported folder does not name its method
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,19 +33,6 @@ class LicenceFacts:
     identifiers: tuple[str, ...]
     name: str | None
     link: str | None
-
-
-@dataclasses.dataclass(frozen=True)
-class MeasurementFacts:
-    """How sensitivity was measured; see ``hubtool.quantize.sensitivity`` for the fields."""
-
-    method: str
-    reference: str
-    reference_reason: str
-    calibration_sha256: str
-    domains: tuple[str, ...]
-    samples: int
-    tokens: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,18 +94,17 @@ class GitSource:
 
 
 def provenance_of(
+    folder: Path,
     base: Base,
     terms: LicenceTerms,
     wish: CardWish,
     *,
     licence_files: tuple[FileHash, ...],
-    sensitivity: Sensitivity | None,
-    target_bpw: float | None,
-    made_by: str,
     git: GitSource | None,
 ) -> Provenance:
-    """The provenance of a quant of ``base``; ``files`` is filled when the card is written."""
-    card = base.card_metadata
+    """The provenance of the quant of ``base`` in ``folder``; ``files`` is filled on writing."""
+    card, making = base.card_metadata, read_making(folder)
+    made_by = TOOL if making else claims_of_folder(folder).method or OTHER_TOOL
     return Provenance(
         repo=base.target_repo,
         base_repo=base.repo,
@@ -131,8 +119,8 @@ def provenance_of(
         licence=_licence(terms),
         licence_files=licence_files,
         also_bound_by=tuple(_licence(other) for other in terms.also_bound_by),
-        measurement=_measurement(sensitivity),
-        target_bpw=target_bpw,
+        measurement=making.measurement if making else None,
+        target_bpw=making.target_bpw if making else None,
         made_by=made_by,
         drafter=wish.drafter,
         baseline=wish.baseline,
@@ -150,21 +138,6 @@ def _licence(terms: LicenceTerms) -> LicenceFacts:
     return LicenceFacts(terms.repo, terms.revision, terms.identifiers, terms.name, terms.link)
 
 
-def _measurement(sensitivity: Sensitivity | None) -> MeasurementFacts | None:
-    if sensitivity is None:
-        return None
-    used = sensitivity.calibration
-    return MeasurementFacts(
-        method=sensitivity.method,
-        reference=sensitivity.reference,
-        reference_reason=sensitivity.reference_reason,
-        calibration_sha256=used.sha256,
-        domains=used.domains,
-        samples=used.samples,
-        tokens=used.tokens,
-    )
-
-
 def _qat_evidence(base: Base) -> str | None:
     """Where the base says that it was trained for quantization, if it says so."""
     if "qat" in (tag.lower() for tag in _texts(base.card_metadata.get("tags"))):
@@ -175,7 +148,7 @@ def _qat_evidence(base: Base) -> str | None:
 
 def _tools(made_by: str) -> dict[str, str]:
     """Versions of what made the quant; of hubtool alone if another tool did."""
-    names = ("hubtool", "mlx", "mlx-lm") if made_by == "hubtool" else ("hubtool",)
+    names = (TOOL, "mlx", "mlx-lm") if made_by == TOOL else (TOOL,)
     return {name: metadata.version(name) for name in names}
 
 

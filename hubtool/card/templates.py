@@ -21,10 +21,9 @@ class Brand(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str
-    banner: str = ""  # Markdown, above everything
+    banner: str = ""  # Markdown, above everything; {org} becomes the publisher
     method_name: str  # what the allocation is called in sentences
     convert_command: str = ""  # shell lines under "Quantize your own"
-    tool_link: str = ""
 
 
 @functools.cache

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from hubtool.artifact.stats import stats_of_folder
 from hubtool.base.source import Base
-from hubtool.card.compose import CARD_FILE, facts_of_folder
+from hubtool.card.compose import CARD_FILE, facts_of
 from hubtool.card.provenance import (
     FILE,
     SCORES_FILE,
@@ -23,13 +23,10 @@ from hubtool.card.render import render_card
 from hubtool.errors import CardMetadataInvalid
 from hubtool.licences.rules import require_licence
 from hubtool.quantize.allocation import Allocation
-from hubtool.quantize.imported import claims_of_folder
 from hubtool.quantize.optiq_files import write_optiq_files
 from hubtool.quantize.sensitivity import Sensitivity
 from hubtool.records import FileHash, Record, hash_file, write_whole
 from hubtool.scores.record import ScoreSet
-
-OTHER_TOOL = "another tool"  # when an imported folder does not name its method
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,51 +69,84 @@ def write_card(
     Raises CardMetadataInvalid if that is no UTF-8 text, and what rendering raises.
     """
     _remove_others(folder, artifact_files)
-    for name, content in licence_texts.items():
-        write_whole(folder / name, content)
     _write_optiq_files(folder, sources)
-    if sources.scores is not None:
-        sources.scores.write(folder / SCORES_FILE)
+    page = compose_page(folder, sources, licence_texts, existing=existing)
+    page.write(folder)
+    mine = sorted(_paths(folder) - set(artifact_files))
+    return Card(
+        files=tuple(hash_file(folder, path) for path in mine),
+        kept_edits=page.kept_edits,
+        merged_with=sha256_of(existing),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """A card that is not written yet, and the records that it rests on."""
+
+    text: str
+    kept_edits: tuple[str, ...]
+    provenance: Provenance
+    scores: ScoreSet | None
+    licence_texts: dict[str, bytes]
+
+    def write(self, folder: Path) -> None:
+        """Lay the card and its records into ``folder``, every file whole; the card comes last."""
+        for name, content in self.licence_texts.items():
+            write_whole(folder / name, content)
+        if self.scores is not None:
+            self.scores.write(folder / SCORES_FILE)
+        files = {*_paths(folder), FILE, CARD_FILE}
+        dataclasses.replace(self.provenance, files=tuple(sorted(files))).write(folder / FILE)
+        write_whole(folder / CARD_FILE, self.text)
+
+
+def compose_page(
+    folder: Path,
+    sources: CardSources,
+    licence_texts: dict[str, bytes],
+    *,
+    existing: bytes | None,
+) -> Page:
+    """The card of the quant in ``folder`` for a base that was just resolved; writes nothing."""
     provenance = provenance_of(
+        folder,
         sources.base,
         require_licence(sources.base.licences),
         sources.wish,
-        licence_files=tuple(hash_file(folder, name) for name in sorted(licence_texts)),
-        sensitivity=sources.sensitivity,
-        target_bpw=sources.allocation.target_bpw if sources.allocation else None,
-        made_by="hubtool" if sources.allocation else claims_of_folder(folder).method or OTHER_TOOL,
+        licence_files=tuple(
+            FileHash(name, len(content), hashlib.sha256(content).hexdigest())
+            for name, content in sorted(licence_texts.items())
+        ),
         git=sources.git,
     )
-    return _write_text(folder, artifact_files, provenance, sources.wish, existing)
+    return lay_out(
+        folder, provenance, sources.scores, sources.wish, licence_texts, existing=existing
+    )
+
+
+def lay_out(
+    folder: Path,
+    provenance: Provenance,
+    scores: ScoreSet | None,
+    wish: CardWish,
+    licence_texts: dict[str, bytes],
+    *,
+    existing: bytes | None,
+) -> Page:
+    """The card of known provenance, rendered as ``wish`` says into ``existing``."""
+    rendered = render_card(
+        facts_of(folder, provenance, scores),
+        template=wish.template,
+        brand=wish.brand,
+        existing=_text_of(existing, provenance.repo),
+    )
+    return Page(rendered.text, rendered.kept_edits, provenance, scores, licence_texts)
 
 
 def sha256_of(content: bytes | None) -> str | None:
     """Its sha256 (hex), None for nothing."""
     return None if content is None else hashlib.sha256(content).hexdigest()
-
-
-def _write_text(
-    folder: Path,
-    artifact_files: Sequence[str],
-    provenance: Provenance,
-    wish: CardWish,
-    existing: bytes | None,
-) -> Card:
-    written = {*_paths(folder), FILE, CARD_FILE}
-    dataclasses.replace(provenance, files=tuple(sorted(written))).write(folder / FILE)
-    rendered = render_card(
-        facts_of_folder(folder),
-        template=wish.template,
-        brand=wish.brand,
-        existing=_text_of(existing, provenance.repo),
-    )
-    write_whole(folder / CARD_FILE, rendered.text)
-    mine = sorted(written - set(artifact_files))
-    return Card(
-        files=tuple(hash_file(folder, path) for path in mine),
-        kept_edits=rendered.kept_edits,
-        merged_with=sha256_of(existing),
-    )
 
 
 def _write_optiq_files(folder: Path, sources: CardSources) -> None:

@@ -6,6 +6,7 @@ stands beside them under names of its own.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,36 @@ from hubtool.records import write_whole
 
 METADATA = "optiq/metadata.json"
 SENSITIVITY = "optiq/sensitivity.json"
+TOOL = "hubtool"
 _REFERENCES = {"bf16": "bf16", "uniform4": "uniform_4bit"}
+
+
+@dataclasses.dataclass(frozen=True)
+class MeasurementFacts:
+    """How sensitivity was measured; see ``hubtool.quantize.sensitivity`` for the fields."""
+
+    method: str
+    reference: str
+    reference_reason: str
+    calibration_sha256: str
+    domains: tuple[str, ...]
+    samples: int
+    tokens: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Making:
+    """How a quant came about, as far as hubtool made it and its metadata says so."""
+
+    target_bpw: float
+    measurement: MeasurementFacts | None
 
 
 def write_optiq_files(
     folder: Path,
     *,
-    base_repo: str,
-    base_revision: str,
+    base_repo: str | None,
+    base_revision: str | None,
     sensitivity: Sensitivity | None,
     allocation: Allocation,
     stats: QuantStats,
@@ -41,6 +64,7 @@ def write_optiq_files(
     widths = [share.bits for share in stats.widths]
     counts = {share.bits: share.components for share in stats.widths}
     metadata: dict[str, Any] = {
+        "tool": TOOL,
         "method": "optiq_mixed_precision" if sensitivity else "static_mixed_precision",
         "base_model": base_repo,
         "base_revision": base_revision,
@@ -54,6 +78,7 @@ def write_optiq_files(
     }
     if sensitivity:
         metadata["sensitivity_method"] = sensitivity.method
+        metadata["reference_reason"] = sensitivity.reference_reason
         metadata["calibration"] = {
             "sha256": sensitivity.calibration.sha256,
             "domains": list(sensitivity.calibration.domains),
@@ -67,7 +92,30 @@ def write_optiq_files(
     return (METADATA, SENSITIVITY)
 
 
-def _sensitivity_json(base_repo: str, sensitivity: Sensitivity) -> dict[str, Any]:
+def read_making(folder: Path) -> Making | None:
+    """What ``optiq/metadata.json`` says of the making; None unless hubtool wrote it."""
+    file = folder / METADATA
+    if not file.is_file():
+        return None
+    data = json.loads(file.read_text(encoding="utf-8"))
+    if not isinstance(data, dict) or data.get("tool") != TOOL:
+        return None
+    measurement = None
+    if used := data.get("calibration"):
+        words = {theirs: ours for ours, theirs in _REFERENCES.items()}
+        measurement = MeasurementFacts(
+            method=data["sensitivity_method"],
+            reference=words[data["reference"]],
+            reference_reason=data["reference_reason"],
+            calibration_sha256=used["sha256"],
+            domains=tuple(used["domains"]),
+            samples=used["samples"],
+            tokens=used["tokens"],
+        )
+    return Making(data["target_bpw"], measurement)
+
+
+def _sensitivity_json(base_repo: str | None, sensitivity: Sensitivity) -> dict[str, Any]:
     return {
         "base_model": base_repo,
         "candidate_bits": list(sensitivity.candidate_bits),

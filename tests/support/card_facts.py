@@ -7,7 +7,8 @@ from typing import Any
 
 from hubtool.artifact.stats import ComponentBits, PartSize, QuantStats, WidthShare
 from hubtool.card.facts import CardFacts, build_facts
-from hubtool.card.provenance import LicenceFacts, MeasurementFacts, Provenance
+from hubtool.card.provenance import LicenceFacts, Provenance
+from hubtool.quantize.optiq_files import MeasurementFacts
 from hubtool.records import FileHash
 from hubtool.scores.record import Score, ScoreSet
 
