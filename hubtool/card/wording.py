@@ -39,7 +39,8 @@ def mean_name(capability: Capability) -> str:
     """The full score's name only for the full score."""
     if capability.complete:
         return "Capability Score (mean)"
-    return f"Mean of these {len(capability.rows)} (not the Capability Score)"
+    count = len(capability.rows)
+    return f"Mean of {count} benchmark{'s' if count > 1 else ''} (not the Capability Score)"
 
 
 def claim(facts: CardFacts) -> str | None:
@@ -76,7 +77,8 @@ def gains_and_losses(capability: Capability) -> str | None:
     losses = [row for row in moved if round(row.delta_points or 0, 1) < 0]
     parts = []
     if gains:
-        parts.append(f"The largest gains are on {listed([_moved(row) for row in gains])}.")
+        verb = "gains are" if len(gains) > 1 else "gain is"
+        parts.append(f"The largest {verb} on {listed([_moved(row) for row in gains])}.")
     if losses:
         parts.append(f"It is lower on {listed([_moved(row) for row in losses])}.")
     return " ".join(parts) or "No task moved by a tenth of a point."

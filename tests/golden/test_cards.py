@@ -1,0 +1,158 @@
+"""Golden cards: whole pages, rendered from facts alone.
+
+After a change that is meant: ``HUBTOOL_GOLDEN=write pytest tests/golden``, then read the diff.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hubtool.card.facts import CardFacts, build_facts
+from hubtool.card.frontmatter import split_card
+from hubtool.card.metadata_rules import metadata_problems
+from hubtool.card.provenance import LicenceFacts
+from hubtool.card.render import render_card
+from hubtool.scores.capability import compare
+from tests.support.card_facts import BASE, REVISION, provenance, scores, seed_facts, stats
+
+FOLDER = Path(__file__).parent / "cards"
+HOSTILE = 'evil|org/<img src=x onerror="alert(1)">`rm`[x](javascript:alert(1))'
+
+
+def _text_only() -> CardFacts:
+    made = provenance(
+        repo="acme/SmolLM2-135M-Instruct-OptiQ-4bit",
+        base_repo="HuggingFaceTB/SmolLM2-135M-Instruct",
+        base_url=f"https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct/tree/{REVISION}",
+        qat_evidence=None,
+        languages=("en",),
+        licence=LicenceFacts(
+            "HuggingFaceTB/SmolLM2-135M-Instruct", REVISION, ("apache-2.0",), None, None
+        ),
+        drafter=None,
+        baseline=None,
+    )
+    figures = stats(
+        ((4, 150, 100_000_000), (8, 61, 34_000_000)), vision_bytes=0, unquantized=35_000
+    )
+    return build_facts(made, figures, None, has_chat_template=True)
+
+
+def _imported_uniform() -> CardFacts:
+    made = provenance(
+        qat_evidence=None, drafter=None, measurement=None, target_bpw=None, made_by="awq"
+    )
+    return build_facts(
+        made, stats(((4, 343, 8_000_000_000),), vision_bytes=0), None, has_chat_template=False
+    )
+
+
+def _lost_on_most() -> CardFacts:
+    swapped = scores()
+    swapped = dataclasses.replace(
+        swapped, candidate=swapped.baseline[:3], baseline=swapped.candidate[:3]
+    )
+    return build_facts(provenance(), stats(mtp_bytes=90_000_000), swapped, has_chat_template=True)
+
+
+def _hostile_names() -> CardFacts:
+    made = provenance(
+        base_repo=HOSTILE,
+        base_url="javascript:alert(1)",
+        drafter=f"{HOSTILE}\n```\n<script>alert(1)</script>",
+        licence=LicenceFacts(HOSTILE, REVISION, ("other",), "no: &x *y | z", "https://x/%22)"),
+        also_bound_by=(LicenceFacts(BASE, REVISION, ("llama3.1",), None, None),),
+    )
+    named = dataclasses.replace(scores().candidate[0], display_name="MMLU | <b>x</b> `y`")
+    set_ = dataclasses.replace(scores(), candidate=(named,), source_file="a|b<i>.json")
+    return build_facts(made, stats(), set_, has_chat_template=True)
+
+
+CASES: dict[str, tuple[Callable[[], CardFacts], str]] = {
+    "seed": (seed_facts, "optiq"),
+    "text_only": (_text_only, "optiq"),
+    "imported_uniform": (_imported_uniform, "plain"),
+    "lost_on_most": (_lost_on_most, "optiq"),
+    "hostile_names": (_hostile_names, "optiq"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_card_is_the_golden_one(name: str) -> None:
+    make, look = CASES[name]
+    text = render_card(make(), template=look, brand=look).text
+    file = FOLDER / f"{name}.md"
+    if os.environ.get("HUBTOOL_GOLDEN") == "write":
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    assert text == file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_front_matter_is_what_the_hub_takes(name: str) -> None:
+    make, look = CASES[name]
+    card = split_card(render_card(make(), template=look, brand=look).text)
+    errors = [one.field for one in metadata_problems(card) if one.severity == "error"]
+    # no repo on the Hub can have that name; all other fields must hold nevertheless
+    assert errors == (["base_model"] if name == "hostile_names" else [])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_rendering_again_changes_nothing(name: str) -> None:
+    make, look = CASES[name]
+    first = render_card(make(), template=look, brand=look)
+    again = render_card(make(), template=look, brand=look, existing=first.text)
+    assert again == first
+
+
+def test_the_mean_is_computed_unrounded_and_rounded_once() -> None:
+    capability = compare(scores())
+    assert capability is not None
+    assert capability.delta_points is not None
+    assert capability.baseline_mean is not None
+    assert capability.complete
+    assert f"{capability.candidate_mean:.2f}" == "65.75"
+    assert f"{capability.baseline_mean:.2f}" == "64.56"
+    assert f"{capability.delta_points:+.2f}" == "+1.19"
+
+
+def test_hostile_names_execute_nothing_and_leave_the_tables_whole() -> None:
+    from markdown_it import MarkdownIt
+
+    body = split_card(render_card(_hostile_names()).text).body
+    # raw HTML is let through here: what stands in the output would run on a careless page
+    html = MarkdownIt("commonmark", {"html": True}).enable("table").render(body).lower()
+    ours = [
+        "a",
+        "blockquote",
+        "code",
+        "h1",
+        "h2",
+        "p",
+        "pre",
+        "strong",
+        "table",
+        "tbody",
+        "td",
+        "th",
+        "thead",
+        "tr",
+    ]
+    assert sorted(set(re.findall(r"<([a-z0-9]+)", html))) == ours
+    assert all(
+        link.startswith(("http", "license", "optiq/"))
+        for link in re.findall(r'href="([^"]*)', html)
+    )
+    tables = html.split("<table>")[1:]
+    assert [set(map(len, _cells(table))) for table in tables] == [{2}, {4}]
+
+
+def _cells(table: str) -> list[list[str]]:
+    rows = table.split("</table>")[0].split("<tr>")[1:]
+    return [re.findall(r"<t[hd][ >]", row) for row in rows]
