@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import ClassVar, Literal
 
-from hubtool.records import FileHash, Record
+from hubtool.records import FileHash, Record, hash_folder
 
 VISION_SIDECAR = "optiq_vision.safetensors"
 MTP_SIDECAR = "optiq/mtp.safetensors"
@@ -35,3 +36,8 @@ class Artifact(Record):
     folder: str
     files: tuple[FileHash, ...]
     sidecars: tuple[Sidecar, ...] = ()
+
+
+def artifact_of(folder: Path, sidecars: tuple[Sidecar, ...]) -> Artifact:
+    """The folder as it lies on disk now, every file hashed."""
+    return Artifact(str(folder), hash_folder(folder), sidecars)
