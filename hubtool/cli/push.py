@@ -46,4 +46,4 @@ def push(
         as_pull_request=pr,
     )
     receipt = verify_publish(client, publish(client, plan, folder, console), folder)
-    print_receipt(receipt, console)
+    print_receipt(receipt, console, sent=receipt.committed)

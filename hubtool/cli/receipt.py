@@ -10,16 +10,17 @@ from hubtool.release.release import ReleaseResult
 def print_result(result: ReleaseResult, console: Console) -> None:
     """The receipt, or the plan of a dry run; as one record under ``--json``."""
     if result.receipt is not None:
-        print_receipt(result.receipt, console)
+        print_receipt(result.receipt, console, sent=result.sent)
     elif result.plan is not None:
         print_plan(result, result.plan, console)
 
 
-def print_receipt(receipt: Receipt, console: Console) -> None:
-    """Where it is, what was sent, and that it was read back."""
+def print_receipt(receipt: Receipt, console: Console, *, sent: bool) -> None:
+    """Where it is, what was sent, and that it was read back; ``sent``: by this very run."""
     total = sum(file.size_bytes for file in receipt.files)
-    state = "published" if receipt.committed else "already published; nothing to do"
-    console.data(receipt.to_json())
+    state = "published" if sent else "already published; nothing to do"
+    changed = receipt.changed_bytes if sent else 0
+    console.data({**receipt.to_json(), "sent": sent})
     console.result(
         "\n".join(
             [
@@ -27,7 +28,7 @@ def print_receipt(receipt: Receipt, console: Console) -> None:
                 f"  page      {receipt.pull_request_url or receipt.url}",
                 f"  commit    {receipt.commit}",
                 f"  files     {len(receipt.files)}, {format_bytes(total)}; "
-                f"new or changed {format_bytes(receipt.changed_bytes)}",
+                f"new or changed {format_bytes(changed)}",
                 f"  verified  {'every file read back' if receipt.verified else 'not yet'}",
             ]
         )

@@ -97,7 +97,7 @@ class HubClient:
             try:
                 return function()
             except network_errors() as error:
-                problem = translate(error, what)
+                problem = translate(error, what, self.endpoint)
                 if not isinstance(problem, HubUnreachable):
                     raise problem from error
                 wait = self._retry.wait_before(attempt + 1, headers_of(error))
@@ -268,7 +268,7 @@ def headers_of(error: BaseException) -> dict[str, str]:
     return dict(getattr(response, "headers", {}))
 
 
-def translate(error: Exception, what: str) -> Exception:
+def translate(error: Exception, what: str, hub: str) -> Exception:
     """Our error for one of the client's; HubUnreachable means that a retry may help.
 
     A RuntimeError that has no HTTP error behind it is returned as it is: a bug.
@@ -300,12 +300,12 @@ def translate(error: Exception, what: str) -> Exception:
     if status == 412:
         return RemoteMoved(f"could not {what}: the repo changed meanwhile", RESUME)
     if status in RETRIED_STATUS:
-        return HubUnreachable(f"could not {what}: the Hub answered {status}", RESUME)
+        return HubUnreachable(f"could not {what}: {hub} answered {status}", RESUME)
     if status is not None:
         return HubRejected(f"could not {what}: {text} (status {status})", _see_page(status))
     if isinstance(error, RuntimeError) and error.__cause__ is None:
         return error
-    return HubUnreachable(f"could not {what}: {type(error).__name__}: {text}", RESUME)
+    return HubUnreachable(f"could not {what}: {hub} did not answer ({type(error).__name__}: {text})", RESUME)
 
 
 def _first_line(error: Exception) -> str:

@@ -101,8 +101,9 @@ def choose_reference(
     """
     free = free_bytes()
     need = _weight_bytes(folder) + _working_bytes(components, window) + kept_bytes
-    figures = f"bf16 needs about {format_bytes(need)}, {format_bytes(free)} are free"
-    return ("bf16" if need <= free else "uniform4"), figures
+    if need <= free:  # how much is free is of this moment: the card would differ on every run
+        return "bf16", f"needs about {format_bytes(need)} of memory and fits"
+    return "uniform4", f"bf16 needs about {format_bytes(need)}, {format_bytes(free)} were free"
 
 
 def free_bytes() -> int:

@@ -35,12 +35,16 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class ReleaseResult:
-    """How a release ended: a receipt, or after a dry run the plan; and where its files lie."""
+    """How a release ended: a receipt, or after a dry run the plan; and where its files lie.
+
+    ``sent`` is False if this run found everything published already.
+    """
 
     base_revision: str
     quant_folder: Path
     receipt: Receipt | None
     plan: PublishPlan | None
+    sent: bool = False
 
 
 def stages(*, publishes: bool) -> list[AnyStage]:
@@ -78,7 +82,9 @@ def release(
         effective = manifest.model_dump(mode="json")
         write_whole(work.root / "manifest.yaml", yaml.safe_dump(effective, sort_keys=False))
         context = Context(work=work, hub=hub, console=console, records={}, git=git)
-        records = run_stages(stages(publishes=not dry_run), manifest, context, Journal(work.root))
+        journal = Journal(work.root)
+        before = journal.last(Push.name)
+        records = run_stages(stages(publishes=not dry_run), manifest, context, journal)
         done = dataclasses.replace(context, records=records, reads=tuple(records))
         revision = done.get(Base).revision
         if dry_run:
@@ -87,4 +93,5 @@ def release(
             return ReleaseResult(revision, work.quant, None, plan)
         receipt = done.get(Receipt)
         receipt.write(work.root / "receipt.json")
-        return ReleaseResult(revision, work.quant, receipt, None)
+        sent = receipt.committed and journal.last(Push.name) != before
+        return ReleaseResult(revision, work.quant, receipt, None, sent)
