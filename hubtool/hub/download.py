@@ -17,7 +17,7 @@ from hubtool.errors import BrokenShard
 if TYPE_CHECKING:
     from hubtool.hub.client import HubClient
 
-CHUNK_BYTES = 4 * 1024 * 1024
+CHUNK_BYTES = 256 * 1024  # what a cut connection can lose
 
 
 def is_intact(folder: Path, file: RemoteFile) -> bool:
