@@ -305,7 +305,8 @@ def translate(error: Exception, what: str, hub: str) -> Exception:
         return HubRejected(f"could not {what}: {text} (status {status})", _see_page(status))
     if isinstance(error, RuntimeError) and error.__cause__ is None:
         return error
-    return HubUnreachable(f"could not {what}: {hub} did not answer ({type(error).__name__}: {text})", RESUME)
+    why = f"{type(error).__name__}: {text}"
+    return HubUnreachable(f"could not {what}: {hub} did not answer ({why})", RESUME)
 
 
 def _first_line(error: Exception) -> str:

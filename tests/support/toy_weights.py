@@ -6,6 +6,7 @@ import json
 import math
 import struct
 from collections.abc import Mapping
+from pathlib import Path
 
 ITEM_BYTES = {"BF16": 2, "F16": 2, "F32": 4, "I64": 8, "U32": 4, "U8": 1, "F8_E8M0": 1}
 
@@ -36,3 +37,23 @@ def packed_linear(
     if biases:
         tensors[f"{name}.biases"] = ("BF16", (rows, groups))
     return tensors
+
+
+def write_quant(folder: Path) -> None:
+    """A quant folder of two layers, one of 4 bit and one of 8, with its config."""
+    folder.mkdir(parents=True, exist_ok=True)
+    narrow, wide = "model.layers.0.mlp.up_proj", "model.layers.0.mlp.down_proj"
+    tensors = {
+        **packed_linear(narrow, 128, 64, 4),
+        **packed_linear(wide, 64, 128, 8),
+        "model.norm.weight": ("BF16", (64,)),
+    }
+    (folder / "model.safetensors").write_bytes(safetensors_bytes(tensors, {"format": "mlx"}))
+    settings = {"group_size": 64, "bits": 4, "mode": "affine"}
+    quantization = {**settings, wide: {**settings, "bits": 8}}
+    config = {
+        "model_type": "llama",
+        "quantization": quantization,
+        "quantization_config": quantization,
+    }
+    (folder / "config.json").write_text(json.dumps(config))

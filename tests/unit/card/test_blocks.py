@@ -1,0 +1,83 @@
+"""Blocks: hubtool replaces its own and keeps every other byte."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hubtool.card.blocks import find_blocks, replace_blocks, wrap
+
+# text of a person: anything but our own markers
+_PROSE = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=200).filter(
+    lambda text: "hubtool:" not in text
+)
+_NAMES = st.sampled_from(["intro", "details", "usage"])
+
+
+@given(parts=st.lists(_PROSE, min_size=1, max_size=4), old=_PROSE, new=_PROSE)
+def test_all_text_around_blocks_is_kept(parts: list[str], old: str, new: str) -> None:
+    names = [f"b{number}" for number in range(len(parts) - 1)]
+    body = parts[0] + "".join(
+        wrap(name, old) + part for name, part in zip(names, parts[1:], strict=True)
+    )
+    wanted = dict.fromkeys(names, new)
+    result, kept = replace_blocks(body, wanted)
+    assert kept == ()
+    assert result == parts[0] + "".join(
+        wrap(name, new) + part for name, part in zip(names, parts[1:], strict=True)
+    )
+    assert replace_blocks(result, wanted) == (result, ())
+
+
+@given(body=_PROSE, text=_PROSE)
+def test_a_card_without_blocks_keeps_its_whole_body(body: str, text: str) -> None:
+    result, _ = replace_blocks(body, {"intro": text})
+    assert body in result
+    assert replace_blocks(result, {"intro": text}) == (result, ())
+
+
+def test_an_edited_block_is_kept_and_reported() -> None:
+    body = "a\n" + wrap("intro", "ours").replace("ours", "theirs") + "\nz"
+    assert replace_blocks(body, {"intro": "new"}) == (body, ("intro",))
+    replaced, kept = replace_blocks(body, {"intro": "new"}, overwrite_edited=True)
+    assert (replaced, kept) == ("a\n" + wrap("intro", "new") + "\nz", ())
+
+
+def test_windows_line_ends_do_not_make_a_block_edited() -> None:
+    body = ("top\n" + wrap("intro", "one\ntwo") + "\nend").replace("\n", "\r\n")
+    assert [block.is_edited for block in find_blocks(body)] == [False]
+    result, _ = replace_blocks(body, {"intro": "three\nfour"})
+    assert result == ("top\n" + wrap("intro", "three\nfour") + "\nend").replace("\n", "\r\n")
+
+
+def test_a_block_that_is_new_goes_behind_the_one_before_it() -> None:
+    body = f"top\n{wrap('intro', 'i')}\nmine\n{wrap('license', 'l')}\n"
+    result, _ = replace_blocks(body, {"intro": "i", "details": "d", "license": "l"})
+    assert [block.name for block in find_blocks(result)] == ["intro", "details", "license"]
+    assert result.index("details") < result.index("mine")
+
+
+def test_a_block_that_no_fact_fills_goes_unless_it_was_edited() -> None:
+    body = f"{wrap('scores', 'old')}\ntext"
+    assert replace_blocks(body, {}) == ("\ntext", ())
+    edited = body.replace("old", "own")
+    assert replace_blocks(edited, {}) == (edited, ("scores",))
+
+
+def test_a_copy_of_a_block_is_the_persons() -> None:
+    body = f"{wrap('intro', 'old')}\n{wrap('intro', 'old')}"
+    result, _ = replace_blocks(body, {"intro": "new"})
+    assert result == f"{wrap('intro', 'new')}\n{wrap('intro', 'old')}"
+
+
+@pytest.mark.parametrize("torn", ["<!-- hubtool:begin intro -->", "<!-- hubtool:end intro -->"])
+def test_a_torn_marker_is_text(torn: str) -> None:
+    result, _ = replace_blocks(f"a {torn} b", {"intro": "new"})
+    assert f"a {torn} b" in result
+
+
+def test_a_card_of_a_megabyte_takes_no_time() -> None:
+    body = "word " * 200_000 + wrap("intro", "old") + "<!-- hubtool:begin x " * 1000
+    result, _ = replace_blocks(body, {"intro": "new"})
+    assert wrap("intro", "new") in result

@@ -1,0 +1,99 @@
+"""A card on disk is held against the facts of its folder."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hubtool.card.compose import recheck_card
+from hubtool.card.provenance import CardWish, Provenance
+from hubtool.card.recompose import recompose
+from hubtool.card.templates import brand_sha256, template_sha256
+from hubtool.card.write import lay_out
+from tests.support.card_facts import provenance, scores
+from tests.support.toy_weights import write_quant
+
+
+@pytest.fixture
+def quant(tmp_path: Path) -> Path:
+    """A folder of toy weights with its card, scores and provenance."""
+    folder = tmp_path / "quant"
+    write_quant(folder)
+    wish = CardWish("optiq", template_sha256("optiq"), "optiq", brand_sha256("optiq"), None, None)
+    page = lay_out(
+        folder,
+        provenance(drafter=None, template_sha256=template_sha256("optiq")),
+        scores(),
+        wish,
+        {},
+        existing=None,
+    )
+    page.write(folder)
+    return folder
+
+
+def edit(folder: Path, change: Callable[[str], str]) -> None:
+    card = folder / "README.md"
+    text = card.read_text()
+    changed = change(text)
+    assert changed != text
+    card.write_text(changed)
+
+
+def test_a_fresh_card_is_true(quant: Path) -> None:
+    assert recheck_card(quant) == ()
+
+
+def test_text_of_a_person_is_theirs(quant: Path) -> None:
+    edit(quant, lambda text: text + "\nRuns 9.9x faster on my machine.\n")
+    edit(quant, lambda text: text.replace("tags:\n", "tags:\n- mine\n"))
+    assert recheck_card(quant) == ()
+
+
+def test_a_number_changed_by_hand_has_no_fact(quant: Path) -> None:
+    edit(quant, lambda text: text.replace("**65.75**", "**66.75**"))
+    assert recheck_card(quant) == ("block scores: no fact says 66.75",)
+
+
+def test_a_number_added_by_hand_has_no_fact(quant: Path) -> None:
+    edit(quant, lambda text: text.replace("## Usage", "## Usage\n\n9.9x faster."))
+    assert recheck_card(quant) == ("block usage: no fact says 9.9",)
+
+
+def test_other_words_in_a_block_are_kept(quant: Path) -> None:
+    edit(quant, lambda text: text.replace("mlx-lm loads it directly", "Load it with mlx-lm"))
+    assert recheck_card(quant) == ()
+
+
+def test_a_block_of_older_facts_is_told(quant: Path) -> None:
+    old = Provenance.of_folder(quant)
+    dataclasses.replace(old, base_revision="f" * 40).write(quant / "optiq/release.json")
+    (problem,) = recheck_card(quant)
+    assert problem.startswith("block details: it says '| Base revision | 0123")
+    assert "ffff" in problem
+
+
+def test_front_matter_that_says_otherwise_is_told(quant: Path) -> None:
+    edit(quant, lambda text: text.replace("license: gemma", "license: mit"))
+    edit(quant, lambda text: text.replace("relation: quantized", "relation: finetune"))
+    assert recheck_card(quant) == (
+        "front matter: base_model_relation is 'finetune', the facts say 'quantized'",
+        "front matter: license is 'mit', the facts say 'gemma'",
+    )
+
+
+def test_a_card_without_evidence_is_told(quant: Path) -> None:
+    (quant / "optiq/release.json").unlink()
+    (problem,) = recheck_card(quant)
+    assert "release.json" in problem
+    (quant / "README.md").unlink()
+    assert recheck_card(quant) == ("there is no README.md",)
+
+
+def test_rendering_a_folder_again_changes_nothing(quant: Path) -> None:
+    before = {file: file.read_bytes() for file in quant.rglob("*") if file.is_file()}
+    recompose(quant, scores_file=None, template="optiq", brand="optiq").write(quant)
+    assert {file: file.read_bytes() for file in quant.rglob("*") if file.is_file()} == before
