@@ -1,4 +1,4 @@
-"""Write the reference pages that are made from the code: errors, commands, manifest.
+"""Write the reference pages that are made from the code: errors, commands, manifest, scores.
 
 python docs/generate.py           write them
 python docs/generate.py --check   exit 1 if one is out of date
@@ -7,18 +7,50 @@ python docs/generate.py --check   exit 1 if one is out of date
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from hubtool import errors
 from hubtool.release.manifest import ReleaseManifest
+from hubtool.scores.capability import SIX
+from hubtool.scores.readers import hubtool_json
+from hubtool.scores.readers.hubtool_json import ScoreFile
 
 REFERENCE = Path(__file__).parent / "reference"
+SCORES_EXAMPLE = {
+    "format": "hubtool-scores",
+    "version": 1,
+    "candidate": [
+        {
+            "benchmark": "mmlu",
+            "display_name": "MMLU (5-shot, 1000)",
+            "metric": "accuracy",
+            "correct": 577,
+            "n": 1000,
+            "few_shot": 5,
+            "harness": "lm-evaluation-harness",
+            "harness_version": "0.4.9",
+            "date": "2026-11-20",
+        }
+    ],
+    "baseline": [
+        {
+            "benchmark": "mmlu",
+            "display_name": "MMLU (5-shot, 1000)",
+            "metric": "accuracy",
+            "correct": 574,
+            "n": 1000,
+        }
+    ],
+    "baseline_repo": "mlx-community/gemma-4-E4B-it-qat-4bit",
+}
 NOTE = "<!-- Made by docs/generate.py from the code: do not edit. -->\n"
 
 
@@ -88,7 +120,50 @@ def commands_page() -> str:
     return "\n".join(parts)
 
 
-PAGES = {"errors.md": errors_page, "manifest.md": manifest_page, "commands.md": commands_page}
+def scores_page() -> str:
+    """hubtool's own score file: fields and an example that is read here."""
+    text = json.dumps(SCORES_EXAMPLE, indent=2)
+    hubtool_json.read(SCORES_EXAMPLE, "the example")
+    score = ScoreFile.model_fields["candidate"].annotation
+    (model, *_) = get_args(score)
+    parts = [
+        NOTE,
+        "# Score files\n",
+        "`hubtool release --scores FILE` and `hubtool card --scores FILE` know a file by its "
+        "shape. Read are hubtool's own format, below (JSON Schema: `scores.schema.json`), and "
+        "what `optiq eval --output-json` of mlx-optiq writes.\n",
+        f"```json\n{text}\n```\n",
+        "Values are percentages, 0 to 100, as exact as they were measured; `correct` and `n` are "
+        "better still, and win over a rounded value. The Capability Score is the unweighted mean "
+        f"of {', '.join(SIX)}; it is only called that if all six are there on both sides and "
+        "none was cut short.\n",
+        "| field of a score | type | default | meaning |",
+        "| --- | --- | --- | --- |",
+        *_fields(model, ""),
+        "",
+        "| field of the file | type | default | meaning |",
+        "| --- | --- | --- | --- |",
+        "| `format` | `hubtool-scores` | required |  |",
+        "| `version` | 1 | required |  |",
+        "| `candidate` | list of scores | required | the quant |",
+        "| `baseline` | list of scores | none | what it is compared with |",
+        "| `baseline_repo` | text | none | Hub id of the baseline |",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def scores_schema() -> str:
+    """JSON Schema of hubtool's own score file."""
+    return json.dumps(ScoreFile.model_json_schema(), indent=2) + "\n"
+
+
+PAGES = {
+    "errors.md": errors_page,
+    "manifest.md": manifest_page,
+    "commands.md": commands_page,
+    "scores.md": scores_page,
+    "scores.schema.json": scores_schema,
+}
 
 
 def main() -> int:

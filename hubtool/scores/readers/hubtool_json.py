@@ -24,9 +24,9 @@ class _Score(_Part):
     n: int | None = Field(None, gt=0, description="number of items")
     correct: int | None = Field(None, ge=0, description="items that were right")
     stderr_percent: float | None = Field(None, ge=0, description="standard error in points")
-    few_shot: int | None = Field(None, ge=0)
-    harness: str | None = None
-    harness_version: str | None = None
+    few_shot: int | None = Field(None, ge=0, description="examples in the prompt")
+    harness: str | None = Field(None, description="program that ran the benchmark")
+    harness_version: str | None = Field(None, description="its version")
     date: str | None = Field(None, description="ISO 8601")
     partial: bool = Field(False, description="the run was cut short (limit)")
 
