@@ -186,6 +186,13 @@ def read_headers(folder: Path, files: tuple[str, ...]) -> dict[str, Header]:
     return found
 
 
+def tensor_names(folder: Path) -> tuple[str, ...]:
+    """All tensors of the safetensors files in the root of ``folder``, sorted."""
+    files = tuple(sorted(file.name for file in folder.glob("*.safetensors")))
+    headers = read_headers(folder, files).values()
+    return tuple(sorted(name for header in headers for name in header.tensors))
+
+
 def _parse_json(text: bytes, name: str) -> dict[str, Any]:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         result = dict(pairs)

@@ -57,7 +57,7 @@ def _run_or_reuse(stage: AnyStage, want: Any, context: Context, journal: Journal
         context.console.note(f"  again: {_difference(last, inputs)}")
     started = time.monotonic()
     try:
-        record = stage.run(context, want)
+        done: Record = stage.run(context, want)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
@@ -70,12 +70,12 @@ def _run_or_reuse(stage: AnyStage, want: Any, context: Context, journal: Journal
             stage=stage.name,
             fingerprint=fingerprint,
             inputs=inputs,
-            record=record.to_json(),
+            record=done.to_json(),
             seconds=round(time.monotonic() - started, 3),
             finished=now(),
         )
     )
-    return record
+    return done
 
 
 def _inputs(stage: AnyStage, want: Any, context: Context) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Literal
 
 from hubtool.base.source import Snapshot
 from hubtool.quantize.calibration import load_mix
@@ -19,7 +20,7 @@ class MeasureOptions:
     candidate_bits: tuple[int, ...]
     group_size: int
     method: Method
-    reference: str
+    reference: Literal["auto", "bf16", "uniform4"]
     calibration: str | None
     mix_sha256: str
     tokens: int
