@@ -111,14 +111,25 @@ def load_manifest(file: Path | None, flags: dict[str, Any]) -> ReleaseManifest:
     try:
         return ReleaseManifest.model_validate(merged)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        where = f"{file}: " if file else ""
-        raise ManifestInvalid(
-            f"{where}{field}: {first['msg']} (found {first.get('input')!r})",
-            f"correct {field}; `hubtool release --help` lists every field",
-            field=field,
-        ) from error
+        raise _invalid(error, f"{file}: " if file else "") from error
+
+
+def check_quantize_options(**options: Any) -> QuantizeOptions:
+    """The options of a single stage, held to the manifest's rules. Raises ManifestInvalid."""
+    try:
+        return QuantizeOptions.model_validate(options)
+    except ValidationError as error:
+        raise _invalid(error, "") from error
+
+
+def _invalid(error: ValidationError, where: str) -> ManifestInvalid:
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"])
+    return ManifestInvalid(
+        f"{where}{field}: {first['msg']} (found {first.get('input')!r})",
+        f"correct {field}; `hubtool release --help` lists every field",
+        field=field,
+    )
 
 
 def _read_yaml(file: Path) -> dict[str, Any]:

@@ -1,0 +1,79 @@
+"""``hubtool inspect``: what a quant really is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hubtool.cli.options import HubOption, JsonOption
+from hubtool.cli.output import open_console
+from hubtool.cli.session import open_hub
+from hubtool.console import format_bytes
+from hubtool.errors import PathNotFound
+
+if TYPE_CHECKING:
+    from hubtool.artifact.stats import QuantStats
+
+
+def inspect(
+    subject: Annotated[str, typer.Argument(help="Folder, or Hub id ORG/NAME.", metavar="DIR|REPO")],
+    revision: Annotated[
+        str | None, typer.Option(help="Branch, tag or commit of a repo. [default: main]")
+    ] = None,
+    components: Annotated[
+        bool, typer.Option("--components", help="List every component with its width.")
+    ] = False,
+    hub: HubOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Show what a quant really is, from its bytes: a folder or a repo.
+
+    Of a repo only the headers are read, over HTTP ranges.
+
+    Example: hubtool inspect mlx-community/SmolLM2-135M-Instruct-OptiQ-4bit
+    """
+    console = open_console(json_output)
+    folder = Path(subject)
+    if folder.is_dir():
+        from hubtool.artifact.stats import stats_of_folder
+
+        stats = stats_of_folder(folder)
+    elif subject.count("/") == 1 and not subject.startswith((".", "/", "~")):
+        client = open_hub(hub, console)
+
+        from hubtool.hub.remote_stats import stats_of_repo
+
+        stats = stats_of_repo(client, subject, revision)
+    else:
+        raise PathNotFound(f"no folder at {subject}", "name a folder, or a repo as ORG/NAME")
+    console.data(stats.to_json())
+    console.result(describe(subject, stats, components=components))
+
+
+def describe(subject: str, stats: QuantStats, *, components: bool) -> str:
+    """The figures as lines for people."""
+    lines = [subject]
+    lines += [
+        f"  {share.bits:>2} bit   {share.components:>6} components   {share.parameter_share:7.1%} "
+        "of quantized parameters"
+        for share in stats.widths
+    ]
+    groups = sorted({(one.mode, one.group_size) for one in stats.components})
+    lines += [
+        f"  nominal bits per weight   {stats.nominal_bpw:.3f}",
+        f"  stored bits per weight    {stats.stored_bpw:.3f}"
+        f" (language model alone {stats.language_stored_bpw:.3f})",
+        "  groups                    " + ", ".join(f"{mode} {size}" for mode, size in groups),
+        f"  parameters                {stats.parameters:,}"
+        f" ({stats.unquantized_parameters:,} not quantized)",
+    ]
+    lines += [
+        f"  {part.part:<8} {format_bytes(part.size_bytes):>10}   {part.tensors} tensors"
+        f" ({', '.join(part.dtypes)})   {', '.join(part.files)}"
+        for part in stats.parts
+    ]
+    if components:
+        lines += [f"  {one.bits:>2} bit  {one.name}" for one in stats.components]
+    return "\n".join(lines)

@@ -1,0 +1,71 @@
+"""``hubtool measure``: sensitivities of a model folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hubtool.cli.options import JsonOption, TrustOption, comma_numbers
+from hubtool.cli.output import open_console
+
+
+def measure(
+    model: Annotated[Path, typer.Argument(help="Folder of the base model.")],
+    out: Annotated[Path, typer.Option(help="File to write.")] = Path("sensitivity.json"),
+    candidate_bits: Annotated[
+        str, typer.Option(help="Widths to choose from.", metavar="4,8")
+    ] = "4,8",
+    group_size: Annotated[int, typer.Option(help="Weights that share one scale.")] = 64,
+    reference: Annotated[
+        str, typer.Option(help="What to measure against.", metavar="auto|bf16|uniform4")
+    ] = "auto",
+    method: Annotated[str, typer.Option(help="How to measure.", metavar="fisher|exact")] = "fisher",
+    tokens: Annotated[int, typer.Option(help="Tokens of the calibration mix to read.")] = 3072,
+    calibration: Annotated[
+        Path | None, typer.Option(help="Folder of *.jsonl to use instead of hubtool's mix.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the label draws.")] = 0,
+    trust_remote_code: TrustOption = False,
+    json_output: JsonOption = False,
+) -> None:
+    """Measure how much each component suffers from each bit width.
+
+    A killed run continues by the same command. `hubtool quantize --sensitivity
+    FILE` spends a bit budget by the result.
+
+    Example: hubtool measure ./SmolLM2-135M-Instruct --out sensitivity.json
+    """
+    console = open_console(json_output)
+
+    from hubtool.quantize.calibration import load_mix
+    from hubtool.quantize.sensitivity import measure_sensitivity
+    from hubtool.release.manifest import check_quantize_options
+
+    want = check_quantize_options(
+        candidate_bits=comma_numbers(candidate_bits),
+        group_size=group_size,
+        reference=reference,
+        method=method,
+        calibration_tokens=tokens,
+        seed=seed,
+    )
+    result = measure_sensitivity(
+        model,
+        candidate_bits=want.candidate_bits,
+        group_size=want.group_size,
+        method=want.method,
+        reference=want.reference,
+        mix=load_mix(calibration),
+        tokens=want.calibration_tokens,
+        seed=want.seed,
+        checkpoint_folder=out.absolute().parent,
+        console=console,
+        trust_remote_code=trust_remote_code,
+    )
+    result.write(out)
+    console.data(result.to_json())
+    console.result(
+        f"{out}: {len(result.components)} components at {len(want.candidate_bits)} widths"
+    )
