@@ -1,10 +1,13 @@
-"""The shape of a check and of what it finds."""
+"""The shape of a check, what it looks at, and what it finds."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import ClassVar, Literal
 
+from hubtool.base.source import Base
 from hubtool.records import Record
 
 Result = Literal["pass", "fail", "warn", "skip"]
@@ -36,3 +39,29 @@ class Findings(Record):
     def failed(self) -> tuple[Finding, ...]:
         """The findings that stop a release."""
         return tuple(finding for finding in self.findings if finding.result == "fail")
+
+
+@dataclasses.dataclass(frozen=True)
+class CheckSubject:
+    """A quant folder, and what is known besides: the base's record, its weights, the looks.
+
+    ``template`` and ``brand`` default to those that the folder's provenance
+    names; with ``trust_remote_code`` Python files may be in the folder.
+    """
+
+    folder: Path
+    base: Base | None = None
+    base_folder: Path | None = None
+    template: str | None = None
+    brand: str | None = None
+    trust_remote_code: bool = False
+
+
+Check = Callable[[CheckSubject], Iterator[Finding]]
+
+
+def verdict(id_: str, problem: str | None, good: str, remedy: str, subject: str = "") -> Finding:
+    """A finding that fails with ``problem``, or passes and says what is ``good``."""
+    if problem is None:
+        return Finding(id_, "pass", good, subject=subject)
+    return Finding(id_, "fail", problem, remedy, subject)

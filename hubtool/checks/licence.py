@@ -1,0 +1,87 @@
+"""The licence: fields as the base declares them, and its files as they were."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+from hubtool.card.frontmatter import split_card
+from hubtool.card.provenance import FILE, LicenceFacts, Provenance
+from hubtool.checks.interface import CheckSubject, Finding, verdict
+from hubtool.checks.metadata import CARD
+from hubtool.errors import RefusedError
+from hubtool.licences.rules import require_licence
+from hubtool.records import hash_file
+
+
+def check(subject: CheckSubject) -> Iterator[Finding]:
+    """``licence/*``: nothing widened, nothing left behind."""
+    if not (subject.folder / FILE).is_file():
+        yield Finding("licence/fields", "skip", f"no {FILE} says which licence the base has")
+        return
+    provenance = Provenance.of_folder(subject.folder)
+    yield _allowed(subject)
+    yield _fields(subject, provenance.licence)
+    yield _files(subject, provenance)
+
+
+def _allowed(subject: CheckSubject) -> Finding:
+    if subject.base is None:
+        return Finding("licence/allowed", "skip", "the base's own repo was not read")
+    try:
+        terms = require_licence(subject.base.licences)
+    except RefusedError as error:
+        return Finding("licence/allowed", "fail", error.message, error.remedy)
+    return Finding("licence/allowed", "pass", f"{terms.label} lets derivatives be shared")
+
+
+def _fields(subject: CheckSubject, recorded: LicenceFacts) -> Finding:
+    """The card's fields are the recorded ones, and these are the base's."""
+    file = subject.folder / CARD
+    data = split_card(file.read_text(encoding="utf-8", errors="replace")).data
+    wanted: dict[str, Any] = {
+        "license": list(recorded.identifiers),
+        "license_name": recorded.name,
+        "license_link": recorded.link,
+    }
+    found = {key: data.get(key) for key in wanted}
+    if not isinstance(found["license"], list):
+        found["license"] = [found["license"]]
+    wrong = [
+        f"{key} is {found[key]!r}, the base says {value!r}"
+        for key, value in wanted.items()
+        if found[key] != value
+    ]
+    if subject.base is not None:
+        own = subject.base.licences[0]
+        theirs = (own.identifiers, own.name, own.link)
+        ours = (recorded.identifiers, recorded.name, recorded.link)
+        if theirs != ours:
+            wrong.append(f"{FILE} says {dataclasses.asdict(recorded)}, the base {theirs}")
+    return verdict(
+        "licence/fields",
+        "; ".join(wrong) or None,
+        ", ".join(recorded.identifiers),
+        "copy the base's fields: `hubtool card` does",
+        CARD,
+    )
+
+
+def _files(subject: CheckSubject, provenance: Provenance) -> Finding:
+    wrong = []
+    for file in provenance.licence_files:
+        if not (subject.folder / file.path).is_file():
+            wrong.append(f"{file.path} is missing")
+        elif hash_file(subject.folder, file.path).sha256 != file.sha256:
+            wrong.append(f"{file.path} is not as the base has it")
+    if subject.base is not None:
+        copied = {file.path for file in provenance.licence_files}
+        theirs = subject.base.licences[0].files
+        wrong += [f"{name} of the base was not copied" for name in theirs if name not in copied]
+    return verdict(
+        "licence/files",
+        "; ".join(wrong) or None,
+        f"{len(provenance.licence_files)} licence files, as the base has them",
+        "copy them from the base, unchanged",
+    )

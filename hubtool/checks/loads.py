@@ -1,0 +1,93 @@
+"""The quant loads in stock mlx-lm, writes text, and is near its base."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hubtool.checks.interface import CheckSubject, Finding, verdict
+from hubtool.console import format_bytes
+
+NEW_TOKENS = 8
+KL_TOKENS = 64
+# Nats a token. Uniform 4-bit quants of small models reach 0.4, 2-bit ones 2 to 3; a model whose
+# tensors were mixed up lies near the entropy of its vocabulary, 7 to 12. More than this is broken.
+KL_BOUND = 4.0
+PROMPT = "The lighthouse keeper counted the ships that passed before dawn, and"
+TEXT = (
+    "Every spring the river rises over the lower meadow, and the farmers move their sheep to the "
+    "hill behind the chapel. It is an old habit. The oldest map in the town hall shows the same "
+    "path, drawn in brown ink, with a note in the margin that the gate must be closed at night. "
+    "Nobody remembers who wrote it, but the gate is still closed, and the sheep are still there."
+)
+
+
+def check(subject: CheckSubject) -> Iterator[Finding]:
+    """``loads/*``: what a user does first, done before anything is published."""
+    from hubtool.quantize.blas import prefer_fast_blas
+
+    prefer_fast_blas()
+    yield _generates(subject)
+    yield _near_base(subject)
+
+
+def _generates(subject: CheckSubject) -> Finding:
+    import mlx.core as mx
+    from mlx_lm import generate, load
+
+    config: dict[str, Any] = {"trust_remote_code": subject.trust_remote_code}
+    try:
+        model, tokenizer, *_ = load(
+            str(subject.folder),
+            tokenizer_config=config,
+            trust_remote_code=subject.trust_remote_code,
+        )
+    except (ValueError, TypeError, KeyError, RuntimeError, OSError) as error:
+        return Finding(
+            "loads/generates",
+            "fail",
+            f"mlx-lm does not load it: {type(error).__name__}: {error}",
+            "convert the model again with the mlx-lm of constraints.txt",
+        )
+    tokens = tokenizer.encode(PROMPT)
+    logits = model(mx.array([tokens]))
+    finite = bool(mx.isfinite(logits).all().item())
+    text = generate(model, tokenizer, PROMPT, max_tokens=NEW_TOKENS) if finite else ""
+    return verdict(
+        "loads/generates",
+        None if finite else "its logits hold NaN or infinity",
+        f"mlx-lm loads it and writes {text.strip()[:60]!r}",
+        "convert the model again; if it stays, the base is damaged",
+    )
+
+
+def _near_base(subject: CheckSubject) -> Finding:
+    from hubtool.quantize.divergence import mean_kl
+    from hubtool.quantize.reference import free_bytes
+
+    if subject.base_folder is None:
+        return Finding("loads/near-base", "skip", "the base's weights are not here")
+    needed = 2 * _weights_bytes(subject.base_folder) + 2 * _weights_bytes(subject.folder)
+    if needed > free_bytes():
+        reason = f"both models need about {format_bytes(needed)} of memory, more than is free"
+        return Finding("loads/near-base", "skip", reason)
+    kl = mean_kl(
+        subject.base_folder,
+        subject.folder,
+        TEXT,
+        tokens=KL_TOKENS,
+        trust_remote_code=subject.trust_remote_code,
+    ).mean_nats
+    return verdict(
+        "loads/near-base",
+        f"KL to the base is {kl:.3f} nats a token, above {KL_BOUND:g}" if kl > KL_BOUND else None,
+        f"KL to the base is {kl:.3f} nats a token on {KL_TOKENS} tokens (bound {KL_BOUND:g})",
+        "the quant is broken: convert it again, and compare the base's files with the Hub's",
+    )
+
+
+@functools.cache
+def _weights_bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
