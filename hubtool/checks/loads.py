@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from hubtool.checks.interface import CheckSubject, Finding, verdict
 from hubtool.console import format_bytes
@@ -15,7 +14,7 @@ KL_TOKENS = 64
 # Nats a token. Uniform 4-bit quants of small models reach 0.4, 2-bit ones 2 to 3; a model whose
 # tensors were mixed up lies near the entropy of its vocabulary, 7 to 12. More than this is broken.
 KL_BOUND = 4.0
-PROMPT = "The lighthouse keeper counted the ships that passed before dawn, and"
+PROMPT = "The ships passed before dawn, and"
 TEXT = (
     "Every spring the river rises over the lower meadow, and the farmers move their sheep to the "
     "hill behind the chapel. It is an old habit. The oldest map in the town hall shows the same "
@@ -35,13 +34,13 @@ def check(subject: CheckSubject) -> Iterator[Finding]:
 
 def _generates(subject: CheckSubject) -> Finding:
     import mlx.core as mx
-    from mlx_lm import generate, load
+    from mlx_lm import load
+    from mlx_lm.generate import generate_step
 
-    config: dict[str, Any] = {"trust_remote_code": subject.trust_remote_code}
     try:
         model, tokenizer, *_ = load(
             str(subject.folder),
-            tokenizer_config=config,
+            tokenizer_config={"trust_remote_code": subject.trust_remote_code},
             trust_remote_code=subject.trust_remote_code,
         )
     except (ValueError, TypeError, KeyError, RuntimeError, OSError) as error:
@@ -51,10 +50,11 @@ def _generates(subject: CheckSubject) -> Finding:
             f"mlx-lm does not load it: {type(error).__name__}: {error}",
             "convert the model again with the mlx-lm of constraints.txt",
         )
-    tokens = tokenizer.encode(PROMPT)
-    logits = model(mx.array([tokens]))
-    finite = bool(mx.isfinite(logits).all().item())
-    text = generate(model, tokenizer, PROMPT, max_tokens=NEW_TOKENS) if finite else ""
+    model.set_dtype(mx.float32)  # mlx's CPU kernels take eight times as long in bfloat16
+    prompt = mx.array(tokenizer.encode(PROMPT))
+    steps = list(generate_step(prompt, model, max_tokens=NEW_TOKENS))
+    finite = all(bool(mx.isfinite(logprobs).all().item()) for _, logprobs in steps)
+    text = tokenizer.decode([int(token) for token, _ in steps])
     return verdict(
         "loads/generates",
         None if finite else "its logits hold NaN or infinity",

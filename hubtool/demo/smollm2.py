@@ -55,8 +55,6 @@ license: apache-2.0
 language:
 - en
 pipeline_tag: text-generation
-base_model:
-- HuggingFaceTB/SmolLM2-135M
 """
 BODY = """
 # SmolLM2-135M-Instruct
