@@ -30,7 +30,7 @@ class Sidecar:
 
 @dataclasses.dataclass(frozen=True)
 class Artifact(Record):
-    """A quant folder at rest: ``folder`` is absolute, ``files`` are relative to it."""
+    """A quant folder at rest: its name in the work folder; ``files`` are relative to it."""
 
     schema: ClassVar[int] = 1
     folder: str
@@ -40,4 +40,4 @@ class Artifact(Record):
 
 def artifact_of(folder: Path, sidecars: tuple[Sidecar, ...]) -> Artifact:
     """The folder as it lies on disk now, every file hashed."""
-    return Artifact(str(folder), hash_folder(folder), sidecars)
+    return Artifact(folder.name, hash_folder(folder), sidecars)

@@ -84,7 +84,7 @@ class Base(Record):
 
 @dataclasses.dataclass(frozen=True)
 class Snapshot(Record):
-    """The base's files in the work folder: ``folder`` is absolute, ``files`` are relative to it."""
+    """The base's files: ``folder`` is its name in the work folder, ``files`` are relative to it."""
 
     folder: str
     repo: str
@@ -178,7 +178,7 @@ def fetch_base(hub: HubClient, base: Base, folder: Path, console: Console) -> Sn
     hashes = tuple(_hash(folder, file) for file in needed)
     weights = tuple(file.path for file in needed if file.path.endswith(".safetensors"))
     read_headers(folder, weights)
-    return Snapshot(str(folder), base.repo, base.revision, hashes)
+    return Snapshot(folder.name, base.repo, base.revision, hashes)
 
 
 def _find(hub: HubClient, repo: str, revision: str | None) -> RepoState:

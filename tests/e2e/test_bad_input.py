@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hubtool.localhub.server import RunningHub
+from hubtool.localhub.server import RunningHub, start_local_hub
 from tests.support.release import environment, hubtool
 
 CARD = "---\nlicense: {licence}\n---\n# Tiny\n"
@@ -106,12 +106,14 @@ def test_no_such_revision(tiny_hub: RunningHub, tmp_path: Path) -> None:
     assert "v9" in done.stderr
 
 
-def test_a_gated_base(tiny_hub: RunningHub, tiny_llama: Path, tmp_path: Path) -> None:
-    tiny_hub.store.seed_repo("gatekeeper/gated", tiny_llama, gated="manual")
-    stranger = tiny_hub.store.accounts.create_user("stranger")
-    done = release("gatekeeper/gated", tiny_hub, tmp_path, token=stranger)
+def test_a_gated_base(tiny_llama: Path, tmp_path: Path) -> None:
+    with start_local_hub(tmp_path / "hub", open_namespaces=False) as strict:
+        strict.store.create_org("gatekeeper")
+        strict.store.seed_repo("gatekeeper/gated", tiny_llama, gated="manual")
+        token = strict.store.create_user("stranger")
+        done = release("gatekeeper/gated", strict, tmp_path, "--org", "stranger", token=token)
     assert done.returncode == 2, done.stderr
-    assert "gated" in done.stderr
+    assert "accept its terms on its page" in done.stderr
 
 
 def test_no_write_permission_is_found_before_any_download(

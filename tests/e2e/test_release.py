@@ -3,32 +3,43 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
+from huggingface_hub import HfApi
 
 from hubtool.localhub.faults import parse_fault
 from hubtool.localhub.server import RunningHub
-from tests.support.release import CANARY, environment, files_holding, hubtool, kill_when
-
-BASE = "acme/tiny-llama"
-QUANT = "me/tiny-llama-OptiQ-4bit"
-QUICK = ("--calibration-tokens", "96", "--target-bpw", "5.0")
+from tests.support.release import (
+    BASE,
+    CANARY,
+    QUANT,
+    QUICK,
+    adopt_token,
+    environment,
+    files_holding,
+    hubtool,
+    kill_when,
+)
 
 
 class User:
     """A maintainer with a token, a home and a work folder, on a Hub that the test watches."""
 
-    def __init__(self, hub: RunningHub, folder: Path, token: str) -> None:
-        self.hub, self.folder, self.token = hub, folder, token
+    def __init__(self, hub: RunningHub, folder: Path, work: Path | None = None) -> None:
+        self.hub, self.folder = hub, folder
         folder.mkdir()
-        self.env = environment(folder / "home", token=token)
+        if work is not None:
+            shutil.copytree(work, folder / ".hubtool")
+        self.env = environment(folder / "home", token=hub.token)
 
     def arguments(self, *extra: str) -> tuple[str, ...]:
         return ("release", BASE, "--org", "me", "--hub", self.hub.url, *QUICK, *extra)
 
-    def release(self, *extra: str):
+    def release(self, *extra: str) -> CompletedProcess[str]:
         return hubtool(*self.arguments(*extra), cwd=self.folder, env=self.env)
 
     def killed_at(self, text: str, after: float = 0.0) -> str:
@@ -39,14 +50,26 @@ class User:
             entry.path for entry in self.hub.log if entry.method == method and part in entry.path
         ]
 
+    def blobs(self) -> list[str]:
+        """sha256 of each blob that arrived whole, once for each time."""
+        done = [one for one in self.hub.log if one.method == "PUT" and one.status == 200]
+        return [one.path.split("?")[0].rsplit("/", 1)[-1] for one in done]
+
     def commits(self) -> list[str]:
-        """Titles of the quant's commits that hubtool made."""
-        return [commit.title for commit in self.hub.store.commits(QUANT)][:-1]
+        """Titles of the quant's commits, without the one that made the repo."""
+        api = HfApi(endpoint=self.hub.url, token=self.hub.token)
+        return [commit.title for commit in api.list_repo_commits(QUANT)][:-1]
 
 
 @pytest.fixture
 def user(tiny_hub: RunningHub, tmp_path: Path) -> User:
-    return User(tiny_hub, tmp_path / "user", tiny_hub.token)
+    return User(tiny_hub, tmp_path / "user")
+
+
+@pytest.fixture
+def ready(tiny_hub: RunningHub, tmp_path: Path, prepared_work: Path) -> User:
+    """A user whose run has come as far as the push."""
+    return User(tiny_hub, tmp_path / "user", prepared_work)
 
 
 def test_a_release_is_one_verified_commit_and_a_second_run_changes_nothing(user: User) -> None:
@@ -66,16 +89,17 @@ def test_a_release_is_one_verified_commit_and_a_second_run_changes_nothing(user:
         assert again.returncode == 0, again.stderr
     assert "already published; nothing to do" in again.stdout
     assert not [entry for entry in user.hub.log if entry.method not in ("GET", "HEAD")]
-    assert not user.sent("GET", "/resolve/")
+    assert not user.sent("GET", f"/{BASE}/resolve/")
     assert len(user.commits()) == 1
     assert min(seconds) < 3
 
 
 @pytest.mark.parametrize(
-    "moment", ["Measuring sensitivity", "Quantizing", "Splitting off", "Checking"]
+    ("moment", "after"),
+    [("Measuring sensitivity", 1.0), ("Quantizing", 0), ("Splitting off", 0), ("Checking", 0)],
 )
-def test_killed_in_a_stage_the_same_command_finishes(user: User, moment: str) -> None:
-    user.killed_at(moment, after=0.3)
+def test_killed_in_a_stage_the_same_command_finishes(user: User, moment: str, after: float) -> None:
+    user.killed_at(moment, after=after)
     assert user.hub.store.head(QUANT) is None
     downloads = len(user.sent("GET", "/resolve/"))
     done = user.release()
@@ -84,29 +108,38 @@ def test_killed_in_a_stage_the_same_command_finishes(user: User, moment: str) ->
     assert len(user.sent("GET", f"/{BASE}/resolve/")) == downloads
 
 
-def test_killed_in_an_upload_nothing_is_visible_and_no_blob_is_sent_twice(user: User) -> None:
-    user.hub.faults.append(parse_fault("lfs-upload:latency=1.5,nth=2"))
-    user.killed_at("Publishing", after=2.0)
-    assert user.hub.store.head(QUANT) is None or user.commits() == []
-    user.hub.faults.clear()
-    done = user.release()
+def test_killed_in_an_upload_nothing_is_visible_and_no_blob_is_sent_twice(ready: User) -> None:
+    ready.hub.faults.append(parse_fault("lfs-upload:slow=30000"))
+    ready.killed_at("uploading", after=1.0)
+    assert ready.hub.store.head(QUANT) is None or ready.commits() == []
+    ready.hub.faults.clear()
+    done = ready.release()
     assert done.returncode == 0, done.stderr
-    stored = [entry for entry in user.hub.log if entry.method == "PUT" and entry.status == 200]
-    oids = [entry.path.split("?")[0].rsplit("/", 1)[-1] for entry in stored]
-    assert len(oids) == len(set(oids))
-    assert len(user.commits()) == 1
+    assert len(ready.blobs()) == len(set(ready.blobs())) > 0
+    assert len(ready.commits()) == 1
+
+
+def test_killed_while_the_commit_is_under_way_it_lands_once(ready: User) -> None:
+    ready.hub.faults.append(parse_fault("commit:latency=3,times=1"))
+    ready.killed_at("uploading", after=2.0)
+    sent = ready.blobs()
+    time.sleep(3)
+    done = ready.release("--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["verified"]
+    assert len(ready.commits()) == 1
+    assert ready.blobs() == sent
 
 
 def test_killed_between_commit_and_verify_the_rerun_verifies_without_a_second_commit(
-    user: User,
+    ready: User,
 ) -> None:
-    user.killed_at("Verifying")
-    assert len(user.commits()) == 1
-    done = user.release("--json")
+    ready.killed_at("Verifying")
+    assert len(ready.commits()) == 1
+    done = ready.release("--json")
     assert done.returncode == 0, done.stderr
-    receipt = json.loads(done.stdout)
-    assert receipt["verified"]
-    assert len(user.commits()) == 1
+    assert json.loads(done.stdout)["verified"]
+    assert len(ready.commits()) == 1
 
 
 def test_two_runs_on_one_work_folder_the_second_says_who_holds_it(user: User) -> None:
@@ -118,41 +151,42 @@ def test_two_runs_on_one_work_folder_the_second_says_who_holds_it(user: User) ->
     assert "is in use by hubtool process" in second.stderr
 
 
-def test_with_faults_on_the_release_finishes(user: User) -> None:
+def test_with_faults_on_the_release_finishes(ready: User) -> None:
     for spec in (
         "*:status=429,retry_after=0,every=7",
         "*:status=503,every=9",
         "*:drop=0,every=11",
     ):
-        user.hub.faults.append(parse_fault(spec))
-    done = user.release("--json")
+        ready.hub.faults.append(parse_fault(spec))
+    done = ready.release("--json")
     assert done.returncode == 0, done.stderr
-    user.hub.faults.clear()
+    ready.hub.faults.clear()
     assert json.loads(done.stdout)["verified"]
-    assert len(user.commits()) == 1
+    assert len(ready.commits()) == 1
 
 
 def test_with_the_hub_gone_it_exits_4_says_how_to_resume_and_loses_nothing(
-    user: User, tmp_path: Path
+    ready: User,
 ) -> None:
-    user.hub.faults.append(parse_fault("commit:drop=0"))
-    gone = user.release()
+    ready.hub.faults.append(parse_fault("commit:drop=0"))
+    ready.env["HUBTOOL_RETRY_SECONDS"] = "3"
+    gone = ready.release()
     assert gone.returncode == 4, gone.stderr
     assert "run the same command" in gone.stderr
     assert "Traceback" not in gone.stderr
-    user.hub.faults.clear()
-    puts = len(user.sent("PUT", "/"))
-    done = user.release()
+    ready.hub.faults.clear()
+    puts = len(ready.sent("PUT", "/"))
+    done = ready.release()
     assert done.returncode == 0, done.stderr
-    assert len(user.sent("PUT", "/")) == puts
-    assert len(user.commits()) == 1
+    assert len(ready.sent("PUT", "/")) == puts
+    assert len(ready.commits()) == 1
 
 
-def test_a_dry_run_sends_nothing_and_leaves_folder_card_and_plan(user: User) -> None:
-    done = user.release("--dry-run")
+def test_a_dry_run_sends_nothing_and_leaves_folder_card_and_plan(ready: User) -> None:
+    done = ready.release("--dry-run")
     assert done.returncode == 0, done.stderr
-    assert not [entry for entry in user.hub.log if entry.method not in ("GET", "HEAD")]
-    work = user.folder / ".hubtool" / QUANT.replace("/", "--")
+    assert not [entry for entry in ready.hub.log if entry.method not in ("GET", "HEAD")]
+    work = ready.folder / ".hubtool" / QUANT.replace("/", "--")
     plan = json.loads((work / "plan.json").read_text())
     planned = {item["path"] for item in plan["operations"]}
     present = {
@@ -162,10 +196,14 @@ def test_a_dry_run_sends_nothing_and_leaves_folder_card_and_plan(user: User) -> 
     assert {"README.md", "config.json", "LICENSE", "optiq/metadata.json"} <= present
 
 
-def test_no_token_and_no_home_path_leaves_the_process(tiny_hub: RunningHub, tmp_path: Path) -> None:
-    tiny_hub.store.accounts.adopt_token("local", CANARY)
-    user = User(tiny_hub, tmp_path / "user", CANARY)
-    done = user.release("--json")
+@pytest.mark.parametrize("output", ["--json", "--private"])  # --private: for people
+def test_no_token_and_no_home_path_leaves_the_process(
+    user: User, tmp_path: Path, output: str
+) -> None:
+    adopt_token(user.hub, CANARY)
+    user.env["HF_TOKEN"] = CANARY
+    user.hub.faults.append(parse_fault("commit:status=503,times=1"))  # errors are printed as well
+    done = user.release(output)
     assert done.returncode == 0, done.stderr
     assert CANARY not in done.stdout + done.stderr
     assert files_holding(user.folder, CANARY) == []
@@ -179,7 +217,8 @@ def test_another_tools_quant_is_described_from_its_bytes(user: User, plain_quant
     assert done.returncode == 0, done.stderr
     card = user.hub.store.read(QUANT, "main", "README.md").decode()
     assert "base_model: acme/tiny-llama" in card
-    assert "mixed-precision" not in card.split("---")[2].split("\n## ")[0]
+    assert "| Components at 8-bit | 6 (25.0% of quantized parameters) |" in card
+    assert "| Widths chosen by | another tool; no measurement of ours |" in card
 
 
 def test_another_tools_quant_that_lies_is_refused_with_both_figures(

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 
+from hubtool.localhub.server import RunningHub
+
 CANARY = "hf_canaryCANARYcanary0123456789"
+BASE = "acme/tiny-llama"
+QUANT = "me/tiny-llama-OptiQ-4bit"
+QUICK = ("--calibration-tokens", "96", "--target-bpw", "5.0")
 
 
 def environment(home: Path, *, token: str | None = None, **extra: str) -> dict[str, str]:
@@ -84,3 +90,9 @@ def files_holding(folder: Path, secret: str) -> list[str]:
         for file in sorted(folder.rglob("*"))
         if file.is_file() and needle in file.read_bytes()
     ]
+
+
+def adopt_token(hub: RunningHub, token: str) -> None:
+    """Let ``token`` be one of the Hub's own user: for a canary that must not leak."""
+    with sqlite3.connect(hub.store.root / "hub.sqlite") as connection:
+        connection.execute("INSERT INTO tokens VALUES (?, ?, ?)", (token, "local", "write"))

@@ -73,6 +73,8 @@ def save_tiny_model(folder: Path, kind: str, *, seed: int = 0, scale: float = 1.
         if array.ndim > 1:
             deviation = scale / array.shape[-1] ** 0.5
             array = deviation * mx.random.normal(array.shape, key=key)
+        elif name.endswith("bias"):  # mlx draws it from the process's own generator
+            array = 0.1 * mx.random.normal(array.shape, key=key)
         weights[name] = array.astype(mx.bfloat16)
     folder.mkdir(parents=True, exist_ok=True)
     mx.save_safetensors(str(folder / "model.safetensors"), weights, {"format": "mlx"})

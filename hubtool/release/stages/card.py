@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from hubtool.artifact.layout import Artifact
 from hubtool.base.source import Base, Snapshot
 from hubtool.card.compose import CARD_FILE
@@ -39,9 +37,9 @@ class WriteCard(Stage[CardWish, Card]):
 
     def run(self, context: Context, want: CardWish) -> Card:
         base, artifact = context.get(Base), context.get(Artifact)
-        snapshot = Path(context.get(Snapshot).folder)
+        snapshot = context.work.root / context.get(Snapshot).folder
         card = write_card(
-            Path(artifact.folder),
+            context.work.root / artifact.folder,
             [file.path for file in artifact.files],
             CardSources(
                 base=base,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 from hubtool.artifact.layout import Artifact
 from hubtool.base.source import Base, Snapshot
@@ -39,9 +38,9 @@ class Check(Stage[CheckOptions, Findings]):
 
     def run(self, context: Context, want: CheckOptions) -> Findings:
         subject = CheckSubject(
-            folder=Path(context.get(Artifact).folder),
+            folder=context.work.root / context.get(Artifact).folder,
             base=context.get(Base),
-            base_folder=Path(context.get(Snapshot).folder),
+            base_folder=context.work.root / context.get(Snapshot).folder,
             template=want.template,
             brand=want.brand,
             trust_remote_code=want.trust_remote_code,

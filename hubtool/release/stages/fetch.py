@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 from hubtool.artifact.headers import tensor_names
 from hubtool.base.source import Base, Snapshot, fetch_base
@@ -34,7 +33,7 @@ class Fetch(Stage[FetchOptions, Snapshot]):
         base = context.get(Base)
         snapshot = fetch_base(context.hub, base, context.work.base, context.console)
         if want.vision:  # a tensor without a place is better known now than after measuring
-            plan_tensors(base.repo, base.config, tensor_names(Path(snapshot.folder)))
+            plan_tensors(base.repo, base.config, tensor_names(context.work.root / snapshot.folder))
         return snapshot
 
     def intact(self, context: Context, record: Snapshot) -> bool:

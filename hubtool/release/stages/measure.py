@@ -57,7 +57,7 @@ class Measure(Stage[MeasureOptions, Sensitivity]):
 
     def run(self, context: Context, want: MeasureOptions) -> Sensitivity:
         return measure_sensitivity(
-            Path(context.get(Snapshot).folder),
+            context.work.root / context.get(Snapshot).folder,
             candidate_bits=want.candidate_bits,
             group_size=want.group_size,
             method=want.method,

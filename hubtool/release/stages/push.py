@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from hubtool.artifact.layout import Artifact
 from hubtool.base.source import Base
 from hubtool.card.write import Card
@@ -31,7 +29,7 @@ class Push(Stage[PublishOptions, Receipt]):
         return manifest.publish
 
     def run(self, context: Context, want: PublishOptions) -> Receipt:
-        folder = Path(context.get(Artifact).folder)
+        folder = context.work.root / context.get(Artifact).folder
         plan = planned(context, want)
         receipt = publish(context.hub, plan, folder, context.console)
         if want.collection is not None:
@@ -50,7 +48,7 @@ def planned(context: Context, want: PublishOptions) -> PublishPlan:
     return make_plan(
         context.hub,
         base.target_repo,
-        Path(artifact.folder),
+        context.work.root / artifact.folder,
         tuple(files[path] for path in sorted(files)),
         message=f"Release of a quant of {base.repo} at {base.revision[:12]}",
         private=want.private,

@@ -49,7 +49,7 @@ class Quantize(Stage[QuantizeStageOptions, Artifact]):
         else:
             shutil.rmtree(folder, ignore_errors=True)
             quantize_folder(
-                Path(context.get(Snapshot).folder),
+                context.work.root / context.get(Snapshot).folder,
                 folder,
                 context.get(Allocation),
                 context.console,

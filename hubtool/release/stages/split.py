@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from pathlib import Path
 
 from hubtool.artifact.layout import Artifact, artifact_of
 from hubtool.artifact.split import split_towers
@@ -34,9 +33,9 @@ class Split(Stage[SplitOptions, Artifact]):
 
     def run(self, context: Context, want: SplitOptions) -> Artifact:
         draft = context.work.root / "quant.partial"
-        link_folder(Path(context.get(Artifact).folder), draft)
+        link_folder(context.work.root / context.get(Artifact).folder, draft)
         sidecars = split_towers(
-            Path(context.get(Snapshot).folder),
+            context.work.root / context.get(Snapshot).folder,
             draft,
             vision=want.vision,
             mtp=want.mtp,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from hubtool.artifact.layout import Artifact
 from hubtool.hub.publish import Receipt
 from hubtool.hub.verify import verify_publish
@@ -22,5 +20,5 @@ class Verify(Stage[None, Receipt]):
         return None
 
     def run(self, context: Context, want: None) -> Receipt:
-        folder = Path(context.get(Artifact).folder)
+        folder = context.work.root / context.get(Artifact).folder
         return verify_publish(context.hub, context.get(Receipt), folder)
