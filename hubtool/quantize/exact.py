@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hubtool.quantize.divergence import position_kl
-from hubtool.quantize.method import Step, Subject, Sums, number_of, require_finite
+from hubtool.quantize.finite import blame_activations, number_of, require_finite
+from hubtool.quantize.method import Step, Subject, Sums
+from hubtool.quantize.running import Tape
 from hubtool.quantize.weights import PackedWeight, PlainWeight
 
 if TYPE_CHECKING:
@@ -44,14 +46,17 @@ class ExactMethod:
         return {name: widths}
 
     def _reference(self, subject: Subject, number: int, name: str, weight: mx.array) -> mx.array:
-        """Logits of the reference for one window, evaluated."""
+        """Logits of the reference for one window, evaluated and finite."""
         import mlx.core as mx
 
         if self._kept is not None and number in self._kept:
             return self._kept[number]
         with subject.running.with_weight(name, PlainWeight(weight)):
             logits = subject.running.logits(subject.windows[number])
-        mx.eval(logits)
+            if not bool(mx.isfinite(logits).all().item()):
+                tape = Tape()
+                subject.running.logits(subject.windows[number], tape)
+                raise blame_activations(tape.uses, number)
         if self._kept is not None:
             self._kept[number] = logits
         return logits

@@ -20,9 +20,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hubtool.errors import MeasureFailed
-from hubtool.quantize.components import Component
-from hubtool.quantize.method import Step, Subject, Sums, number_of, require_finite
+from hubtool.quantize.finite import blame_activations, number_of, require_finite
+from hubtool.quantize.method import Step, Subject, Sums
 from hubtool.quantize.running import Tape, Use
 from hubtool.quantize.weights import rounding_error
 
@@ -102,7 +101,7 @@ def _differentiate(subject: Subject, number: int) -> list[Watched]:
     value, gradients = mx.value_and_grad(log_likelihood)(probes)
     mx.eval(value, gradients, [use.args for use in tape.uses])
     if not math.isfinite(number_of(value)):
-        raise _blame(tape.uses, number)
+        raise blame_activations(tape.uses, number)
     taken = iter(gradients)
     return [(use, [next(taken) for _ in use.shapes]) for use in tape.uses]
 
@@ -157,25 +156,3 @@ def _along(gradients: Sequence[mx.array], changes: Sequence[mx.array]) -> mx.arr
 
     pairs = zip(gradients, changes, strict=True)
     return sum(((g * change).sum(axis=-1) for g, change in pairs), mx.zeros(()))
-
-
-def _blame(uses: Sequence[Use], number: int) -> MeasureFailed:
-    """The error that names the first component whose input is not finite."""
-    import mlx.core as mx
-
-    before: Component | None = None
-    for use in uses:
-        floats = [
-            array
-            for array in use.args
-            if isinstance(array, mx.array) and mx.issubdtype(array.dtype, mx.floating)
-        ]
-        if not all(bool(mx.isfinite(array).all().item()) for array in floats):
-            break
-        before = use.component
-    name = before.name if before else uses[0].component.name
-    return MeasureFailed(
-        f"{name}: the activations after it are NaN or infinite (window {number + 1})",
-        "check this tensor in the base's files; fetch them again if damaged",
-        component=name,
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from hubtool.quantize.components import Component
@@ -60,26 +60,3 @@ class SensitivityMethod(Protocol):
 
         Raises MeasureFailed naming the component that came out as NaN or infinite.
         """
-
-
-def number_of(scalar: mx.array) -> float:
-    """The value of an array of one real number, computed now."""
-    value = scalar.item()
-    assert isinstance(value, float)
-    return value
-
-
-def require_finite(sums: Mapping[str, Mapping[str, float]]) -> None:
-    """Raise MeasureFailed for the first component with a sum that is no finite number."""
-    import math
-
-    from hubtool.errors import MeasureFailed
-
-    for name, widths in sums.items():
-        for bits, value in widths.items():
-            if not math.isfinite(value):
-                raise MeasureFailed(
-                    f"{name}: its sensitivity at {bits} bit is {value}, a finite number is needed",
-                    "check this tensor in the base's files; fetch them again if damaged",
-                    component=name,
-                )
