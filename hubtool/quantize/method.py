@@ -35,11 +35,6 @@ class Subject:
     windows: tuple[tuple[int, ...], ...]
     seed: int
 
-    @property
-    def positions(self) -> int:
-        """Predicted positions over all windows: every token predicts a next one."""
-        return sum(len(window) for window in self.windows)
-
 
 @dataclasses.dataclass(frozen=True)
 class Step:
