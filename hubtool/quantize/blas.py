@@ -13,6 +13,7 @@ import ctypes.util
 import functools
 import os
 import sys
+import sysconfig
 from pathlib import Path
 
 from hubtool.errors import PathNotFound
@@ -71,10 +72,13 @@ def describe_blas(loaded: str | None) -> str:
 
 
 def _candidates() -> list[str]:
-    """Library names and paths worth trying, the loader's own choice first."""
+    """Library names and paths worth trying: the loader's own choice, the system's, a wheel's."""
     found = ctypes.util.find_library("openblas")
-    paths = [str(folder / name) for folder in _FOLDERS for name in _NAMES]
-    return [found or _NAMES[0], *(path for path in paths if Path(path).exists())]
+    paths = [folder / name for folder in _FOLDERS for name in _NAMES]
+    # opencv's wheel (mlx-vlm needs it) brings one with the plain names; numpy's and scipy's are
+    # renamed and of no use here
+    paths += sorted(Path(sysconfig.get_path("purelib")).glob("opencv*.libs/libopenblas*.so*"))
+    return [found or _NAMES[0], *(str(path) for path in paths if path.exists())]
 
 
 def _load(name: str) -> bool:
