@@ -178,8 +178,9 @@ def _measurement_rows(facts: CardFacts) -> list[tuple[str, str]]:
     if measured is None:
         return [("Widths chosen by", f"{facts.made_by}; no measurement of ours")]
     reference = REFERENCE_WORDS.get(measured.reference, measured.reference)
+    why = "" if measured.reference == "bf16" else f" ({measured.reference_reason})"
     return [
-        ("Reference for sensitivity", f"{reference} ({measured.reference_reason})"),
+        ("Reference for sensitivity", reference + why),
         (
             "Calibration mix",
             f"{count_words(len(measured.domains))}-domain mix, {measured.samples} samples, "
