@@ -151,7 +151,7 @@ def sha256_of(content: bytes | None) -> str | None:
 
 def _write_optiq_files(folder: Path, sources: CardSources) -> None:
     """mlx-optiq's files for a quant of ours; an imported one keeps those that it came with."""
-    if sources.allocation is None:
+    if sources.sensitivity is None or sources.allocation is None:
         return
     write_optiq_files(
         folder,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from hubtool.errors import BudgetImpossible
-from hubtool.quantize.roles import UNQUANTIZED, WIDEST, role_of
+from hubtool.quantize.roles import MEASURED, UNQUANTIZED, WIDEST, role_of
 from hubtool.quantize.sensitivity import ComponentSensitivity, Sensitivity
 from hubtool.records import Record
 
@@ -37,7 +37,7 @@ class Allocation(Record):
     group_size: int
     target_bpw: float
     nominal_bpw: float
-    measured: bool  # False: a static rule, no sensitivities behind it
+    measured: bool  # False: one width by a rule, no sensitivities behind it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,9 +183,11 @@ def _reason(
         return f"{role}: kept unquantized, since rounding it changes which expert runs"
     if fixed[name] is not None:
         return f"{role}: every token passes it, so it gets the widest width"
-    narrow = min(int(bits_) for bits_ in component.kl)
+    measured = f"{role}, measured like the rest: " if role in MEASURED else ""
+    narrow = min(int(candidate) for candidate in component.kl)
     saved = component.kl[str(narrow)] - component.kl[str(width)]
     if name in taken:
         rank = f"step {taken[name]} of {ranked} by gain per bit"
-        return f"saves {saved:.2e} nats over {narrow} bit; {rank}"
-    return f"stays narrow: costs {component.kl[str(width)]:.2e} nats, others gain more per bit"
+        return f"{measured}saves {saved:.2e} nats over {narrow} bit; {rank}"
+    cost = component.kl[str(width)]
+    return f"{measured}stays narrow: costs {cost:.2e} nats, others gain more per bit"

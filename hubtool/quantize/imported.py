@@ -6,15 +6,14 @@ import dataclasses
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from hubtool.artifact.stats import QuantStats
 from hubtool.errors import StatsDisagree
+from hubtool.quantize.allocation import UNQUANTIZED_BITS
 
 PLACES = ("optiq/metadata.json", "optiq_metadata.json")  # the subfolder wins
-UNQUANTIZED_BITS = 16
 
 
 class _Layer(BaseModel):
@@ -22,30 +21,32 @@ class _Layer(BaseModel):
     bits: int
 
 
+class _Optimization(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    per_layer: dict[str, _Layer] | None = None
+
+
 class _OptiqMetadata(BaseModel):
-    """mlx-optiq's metadata; every field but ``per_layer`` may be missing in old files."""
+    """mlx-optiq's metadata. Its older files have ``per_layer`` under ``optimization``."""
 
     model_config = ConfigDict(extra="ignore")
     method: str | None = None
-    reference: str | None = None
     n_high_bits: int | None = None
     n_low_bits: int | None = None
-    per_layer: dict[str, _Layer] = Field(default_factory=dict)
-    optimization: dict[str, Any] = Field(default_factory=dict)
-    calibration: dict[str, Any] = Field(default_factory=dict)
+    per_layer: dict[str, _Layer] | None = None
+    optimization: _Optimization | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Claims:
     """What a quant's metadata says of itself. ``file`` is None where it has none.
 
-    ``widths`` maps a component to its bits; ``counts`` bits to components, from
-    ``n_high_bits`` and ``n_low_bits`` where no map is given.
+    ``widths`` maps a component to its bits; ``high`` and ``low`` are how many
+    components are of the widest and of the narrowest width.
     """
 
     file: str | None = None
     method: str | None = None
-    reference: str | None = None
     widths: dict[str, int] = dataclasses.field(default_factory=dict)
     high: int | None = None
     low: int | None = None
@@ -59,18 +60,15 @@ def claims_of_folder(folder: Path) -> Claims:
     try:
         data = json.loads((folder / place).read_text(encoding="utf-8"))
         metadata = _OptiqMetadata.model_validate(data)
-        layers = metadata.per_layer or {
-            name: _Layer.model_validate(value)
-            for name, value in (metadata.optimization.get("per_layer") or {}).items()
-        }
-    except (ValueError, ValidationError) as error:
+    except ValueError as error:
         raise StatsDisagree(
             f"{place} cannot be read: {str(error).splitlines()[0]}", f"mend or remove {place}"
         ) from error
+    older = metadata.optimization.per_layer if metadata.optimization else None
+    layers = metadata.per_layer or older or {}
     return Claims(
         file=place,
         method=metadata.method,
-        reference=metadata.reference,
         widths={name: layer.bits for name, layer in layers.items()},
         high=metadata.n_high_bits,
         low=metadata.n_low_bits,
@@ -80,37 +78,42 @@ def claims_of_folder(folder: Path) -> Claims:
 def require_claims_true(claims: Claims, stats: QuantStats) -> None:
     """Raise StatsDisagree, with both figures, if the metadata contradicts the weights."""
     found = {component.name: component.bits for component in stats.components}
-    claimed = Counter(bits for bits in claims.widths.values() if bits != UNQUANTIZED_BITS)
     stored = Counter(found.values())
-    for bits in sorted({*claimed, *stored}) if claims.widths else ():
-        if claimed[bits] != stored[bits]:
-            raise _contradiction(claims, bits, claimed[bits], stored[bits])
+    claimed = Counter(bits for bits in claims.widths.values() if bits != UNQUANTIZED_BITS)
+    if claims.widths and claimed != stored:
+        raise _contradiction(claims, _counted(claimed), _counted(stored))
     for name, bits in claims.widths.items():
         if bits != UNQUANTIZED_BITS and found.get(name) != bits:
-            raise StatsDisagree(
-                f"{claims.file}: {name}: {bits} bit claimed, "
-                f"{found.get(name, 'unquantized')} found in the file",
-                f"remove {claims.file}, or publish the folder it belongs to",
+            raise _contradiction(
+                claims, f"{name} at {bits} bit", f"it at {found[name]}" if name in found else "none"
             )
     _require_counts(claims, stored)
 
 
 def _require_counts(claims: Claims, stored: Counter[int]) -> None:
-    """``n_high_bits`` and ``n_low_bits`` count the widest and the narrowest width."""
-    for claimed, choose in ((claims.high, max), (claims.low, min)):
-        if claimed is None:
-            continue
-        widest = choose(stored, default=0)
-        two_widths = len(stored) > 1 or claimed == 0
-        actual = stored[widest] if two_widths else 0
-        if claimed != actual and not (len(stored) == 1 and claimed == stored[widest]):
-            raise _contradiction(claims, 8 if choose is max else 4, claimed, actual)
+    """``n_high_bits`` and ``n_low_bits`` count the widest and the narrowest width.
+
+    Where there is only one width, writers differ on which of the two it is.
+    """
+    widths = sorted(stored) or [0]
+    for field, claimed, width in (
+        ("n_high_bits", claims.high, widths[-1]),
+        ("n_low_bits", claims.low, widths[0]),
+    ):
+        honest = {stored[width], 0} if len(widths) == 1 else {stored[width]}
+        if claimed is not None and claimed not in honest:
+            raise _contradiction(claims, f"{claimed} components as {field}", _counted(stored))
 
 
-def _contradiction(claims: Claims, bits: int, claimed: int, found: int) -> StatsDisagree:
-    word = found if found else "none"
+def _counted(counts: Counter[int]) -> str:
+    if not counts:
+        return "no quantized component"
+    return " and ".join(f"{counts[bits]} at {bits} bit" for bits in sorted(counts))
+
+
+def _contradiction(claims: Claims, claimed: str, found: str) -> StatsDisagree:
     return StatsDisagree(
-        f"{claims.file}: {claimed} components at {bits} bit claimed, {word} in the file",
+        f"{claims.file} claims {claimed}, the weights hold {found}",
         f"remove {claims.file}, or publish the folder it belongs to",
         claimed=claimed,
         found=found,

@@ -48,11 +48,11 @@ def write_optiq_files(
     *,
     base_repo: str | None,
     base_revision: str | None,
-    sensitivity: Sensitivity | None,
+    sensitivity: Sensitivity,
     allocation: Allocation,
     stats: QuantStats,
 ) -> tuple[str, ...]:
-    """Write both files (one without a sensitivity); returns their paths in ``folder``.
+    """Write both files; returns their paths in ``folder``.
 
     ``per_layer`` is what ``stats`` found in the bytes, not what was planned.
     """
@@ -65,29 +65,26 @@ def write_optiq_files(
     counts = {share.bits: share.components for share in stats.widths}
     metadata: dict[str, Any] = {
         "tool": TOOL,
-        "method": "optiq_mixed_precision" if sensitivity else "static_mixed_precision",
+        "method": "optiq_mixed_precision",
         "base_model": base_repo,
         "base_revision": base_revision,
-        "reference": _REFERENCES[sensitivity.reference] if sensitivity else "structural_rules",
+        "reference": _REFERENCES[sensitivity.reference],
+        "reference_reason": sensitivity.reference_reason,
+        "sensitivity_method": sensitivity.method,
         "target_bpw": allocation.target_bpw,
         "achieved_bpw": stats.nominal_bpw,
         "n_high_bits": counts.get(max(widths, default=0), 0),
         "n_low_bits": counts.get(min(widths, default=0), 0),
         "threshold": 0.0,
-        "per_layer": dict(sorted(per_layer.items())),
-    }
-    if sensitivity:
-        metadata["sensitivity_method"] = sensitivity.method
-        metadata["reference_reason"] = sensitivity.reference_reason
-        metadata["calibration"] = {
+        "calibration": {
             "sha256": sensitivity.calibration.sha256,
             "domains": list(sensitivity.calibration.domains),
             "samples": sensitivity.calibration.samples,
             "tokens": sensitivity.calibration.tokens,
-        }
+        },
+        "per_layer": dict(sorted(per_layer.items())),
+    }
     _write(folder / METADATA, metadata)
-    if sensitivity is None:
-        return (METADATA,)
     _write(folder / SENSITIVITY, _sensitivity_json(base_repo, sensitivity))
     return (METADATA, SENSITIVITY)
 
