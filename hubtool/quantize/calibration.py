@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
+
+from pydantic import BaseModel, ValidationError, model_validator
 
 from hubtool.errors import CalibrationInvalid
 
@@ -40,6 +41,25 @@ class Sample:
             return tokenizer.encode(rendered, add_special_tokens=False)
         turns = (f"{turn['role']}: {turn['content']}" for turn in self.messages)
         return tokenizer.encode("\n".join(turns))
+
+
+class _Turn(BaseModel):
+    role: str
+    content: str
+
+
+class _Row(BaseModel):
+    """A line of a domain's file."""
+
+    id: str
+    text: str | None = None
+    messages: tuple[_Turn, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.text is None) == (not self.messages):
+            raise ValueError("exactly one of text and messages is needed")
+        return self
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,33 +128,30 @@ def load_mix(folder: Path | None = None) -> CalibrationMix:
 
 def _parse(file: Path, content: bytes) -> tuple[Sample, ...]:
     found = []
-    for number, line in enumerate(content.decode("utf-8", errors="replace").splitlines(), 1):
+    # not splitlines(): a JSON string may hold the line separators of Unicode
+    for number, line in enumerate(content.removesuffix(b"\n").split(b"\n"), 1):
         try:
-            row = json.loads(line)
-            messages = tuple(
-                {"role": str(turn["role"]), "content": str(turn["content"])}
-                for turn in row.get("messages", ())
-            )
-            text = row.get("text")
-            if (text is None) == (not messages):
-                raise KeyError("exactly one of text and messages")
-            found.append(Sample(str(row["id"]), text, messages))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            row = _Row.model_validate_json(line)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
             raise CalibrationInvalid(
-                f"{file.name}, line {number}: {type(error).__name__}: {error}",
+                f"{file.name}, line {number}: {where + ': ' if where else ''}{first['msg']}",
                 'write one {"id": ..., "text": ...} or {"id": ..., "messages": [...]} a line',
             ) from error
-    if not found:
-        raise CalibrationInvalid(f"{file.name} is empty", "add samples or remove the file")
+        found.append(Sample(row.id, row.text, tuple(turn.model_dump() for turn in row.messages)))
     return tuple(found)
 
 
 def _share_out(samples: list[list[int]], share: int) -> list[list[int]]:
     """Cut the samples so that they hold ``share`` tokens in all, the long ones first.
 
-    With less than 32 tokens a sample, fewer samples are read instead.
+    With less than 32 tokens a sample, fewer samples are read instead, as long
+    as those hold enough.
     """
     count = min(len(samples), max(1, share // 32))
+    while count < len(samples) and sum(map(len, samples[:count])) < share:
+        count += 1
     chosen, left = samples[:count], share
     lengths = [0] * count
     for place, index in enumerate(sorted(range(count), key=lambda i: len(chosen[i]))):
