@@ -14,7 +14,7 @@ from hubtool.release.manifest import load_manifest
 from hubtool.release.release import ReleaseResult, release
 
 ORG = "demo-org"
-CALIBRATION_TOKENS = 768  # 128 a domain: half a minute with a fast BLAS, three without
+CALIBRATION_TOKENS = 576  # 96 a domain: half a minute with a fast BLAS, four without
 
 
 @dataclasses.dataclass(frozen=True)
