@@ -45,6 +45,8 @@ class Check(Stage[CheckOptions, Findings]):
             brand=want.brand,
             trust_remote_code=want.trust_remote_code,
         )
-        findings = require_passed(run_checks(subject, console=context.console))
+        findings = run_checks(subject, console=context.console)
+        findings.write(context.work.logs / "checks.json")
+        require_passed(findings)
         context.console.fact("checks passed", len(findings.findings))
         return findings
