@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hubtool.artifact.headers import parse_header
 
+from hubtool.artifact.headers import parse_header
 from hubtool.artifact.hub_parameters import HubParameters, counted_files, hub_parameters
 from tests.support.toy_weights import Tensors, packed_linear, safetensors_bytes
 
