@@ -1,6 +1,6 @@
 """KL to the base on held-out text: hubtool's quant beside mlx-lm's uniform ones, in one run.
 
-    python benchmarks/quality.py [MODEL_DIR] [--target-bpw 5.0] [--candidate-bits 4,8] [--tokens 2048] [--json]
+    python benchmarks/quality.py [MODEL_DIR] [--target-bpw 5.0] [--candidate-bits 4,8] [--json]
 
 MODEL_DIR defaults to SmolLM2-135M-Instruct, built from a package on the registry (extra
 ``demo``). All quants are compared with the base over the same tokens of ``heldout.txt``, no

@@ -20,7 +20,7 @@ from hubtool.quantize.loading import load_lazily
 if TYPE_CHECKING:
     import mlx.nn as nn
 
-SPARE_BYTES = 16_000_000
+SPARE_BYTES = 16_000_000  # for headers, config, index and what others write meanwhile
 # taken over byte for byte: writing a tokenizer anew can lose what a newer library put there
 CARRIED = (
     "tokenizer*",
@@ -59,7 +59,7 @@ def quantize_folder(
     try:
         model = load_lazily(model_folder, trust_remote_code=trust_remote_code)
         config = json.loads((model_folder / "config.json").read_text(encoding="utf-8"))
-        _require_room(draft, model, allocation)
+        _require_room(model_folder, draft, model, allocation)
         with contextlib.redirect_stdout(io.StringIO()):  # mlx-lm prints
             _write(model, config, draft, allocation)
         _carry_over(model_folder, draft)
@@ -144,29 +144,43 @@ def _cast(model: nn.Module, config: dict[str, Any]) -> None:
     model.update(tree_map_with_path(cast, model.parameters()))
 
 
+def _carried_files(source: Path) -> list[Path]:
+    found = {file for pattern in CARRIED for file in source.glob(pattern)}
+    return sorted(file for file in found if file.is_file())
+
+
 def _carry_over(source: Path, target: Path) -> None:
-    for pattern in CARRIED:
-        for file in sorted(source.glob(pattern)):
-            copy = target / file.relative_to(source)
-            copy.parent.mkdir(exist_ok=True)
-            shutil.copyfile(file, copy)
+    for file in _carried_files(source):
+        copy = target / file.relative_to(source)
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copyfile(file, copy)
 
 
-def _require_room(folder: Path, model: nn.Module, allocation: Allocation) -> None:
+def _require_room(source: Path, draft: Path, model: nn.Module, allocation: Allocation) -> None:
     """Refuse before writing: a safetensors writer on a full disk leaves a torn file."""
-    from mlx.utils import tree_flatten
-
-    stored = {name: array.nbytes for name, array in tree_flatten(model.parameters())}
-    total = 0.0
-    for item in allocation.components:
-        stored.pop(f"{item.name}.weight", None)
-        # affine: a scale and a bias of two bytes each for every group
-        total += item.parameters * (item.bits / 8 + 4 / allocation.group_size)
-    needed = int(total + sum(stored.values()))
-    free = shutil.disk_usage(folder).free
-    if needed + SPARE_BYTES > free:
+    needed = (
+        _weight_bytes(model, allocation)
+        + sum(file.stat().st_size for file in _carried_files(source))
+        + SPARE_BYTES
+    )
+    free = shutil.disk_usage(draft).free
+    if needed > free:
         raise DiskFull(
-            f"no room for the quant in {folder.parent}: it needs {format_bytes(needed)}, "
+            f"no room for the quant in {draft.parent}: it needs {format_bytes(needed)}, "
             f"{format_bytes(free)} are free",
             "free some space, then run the same command: it goes on where it stopped",
         )
+
+
+def _weight_bytes(model: nn.Module, allocation: Allocation) -> int:
+    """What the tensors of ``model`` take once it is quantized."""
+    from mlx.utils import tree_flatten
+
+    stored: dict[str, int] = {name: one.nbytes for name, one in tree_flatten(model.parameters())}
+    quantized = 0.0
+    for item in allocation.components:
+        if item.bits != UNQUANTIZED_BITS:
+            stored.pop(f"{item.name}.weight", None)
+            # affine: a scale and a bias of two bytes each for every group
+            quantized += item.parameters * (item.bits / 8 + 4 / allocation.group_size)
+    return int(quantized) + sum(stored.values())

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hubtool.artifact.stats import QuantStats
+from hubtool.errors import StatsDisagree
 from hubtool.quantize.allocation import UNQUANTIZED_BITS, Allocation
 from hubtool.quantize.sensitivity import Sensitivity
 from hubtool.records import write_whole
@@ -37,10 +38,10 @@ class MeasurementFacts:
 
 @dataclasses.dataclass(frozen=True)
 class Making:
-    """How a quant came about, as far as hubtool made it and its metadata says so."""
+    """How a quant came about that hubtool made, by its metadata."""
 
     target_bpw: float
-    measurement: MeasurementFacts | None
+    measurement: MeasurementFacts
 
 
 def write_optiq_files(
@@ -90,25 +91,36 @@ def write_optiq_files(
 
 
 def read_making(folder: Path) -> Making | None:
-    """What ``optiq/metadata.json`` says of the making; None unless hubtool wrote it."""
+    """What ``optiq/metadata.json`` says of the making; None unless hubtool wrote it.
+
+    Raises StatsDisagree if it was damaged since.
+    """
     file = folder / METADATA
     if not file.is_file():
         return None
-    data = json.loads(file.read_text(encoding="utf-8"))
-    if not isinstance(data, dict) or data.get("tool") != TOOL:
-        return None
-    measurement = None
-    if used := data.get("calibration"):
-        words = {theirs: ours for ours, theirs in _REFERENCES.items()}
-        measurement = MeasurementFacts(
-            method=data["sensitivity_method"],
-            reference=words[data["reference"]],
-            reference_reason=data["reference_reason"],
-            calibration_sha256=used["sha256"],
-            domains=tuple(used["domains"]),
-            samples=used["samples"],
-            tokens=used["tokens"],
-        )
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+        ours = isinstance(data, dict) and data.get("tool") == TOOL
+        return _making(data) if ours else None
+    except (ValueError, KeyError, TypeError) as error:
+        raise StatsDisagree(
+            f"{METADATA} cannot be read: {type(error).__name__}: {error}",
+            f"make the quant again, or remove {METADATA}",
+        ) from error
+
+
+def _making(data: dict[str, Any]) -> Making:
+    used = data["calibration"]
+    words = {theirs: ours for ours, theirs in _REFERENCES.items()}
+    measurement = MeasurementFacts(
+        method=data["sensitivity_method"],
+        reference=words[data["reference"]],
+        reference_reason=data["reference_reason"],
+        calibration_sha256=used["sha256"],
+        domains=tuple(used["domains"]),
+        samples=used["samples"],
+        tokens=used["tokens"],
+    )
     return Making(data["target_bpw"], measurement)
 
 

@@ -1,0 +1,154 @@
+"""mlx-optiq's two files: what is written, and what is read back for a card."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hubtool.artifact.stats import stats_of_folder
+from hubtool.errors import StatsDisagree
+from hubtool.quantize.allocation import Allocation, ComponentWidth
+from hubtool.quantize.imported import claims_of_folder, require_claims_true
+from hubtool.quantize.optiq_files import (
+    METADATA,
+    SENSITIVITY,
+    Making,
+    MeasurementFacts,
+    read_making,
+    write_optiq_files,
+)
+from hubtool.quantize.sensitivity import CalibrationUse, ComponentSensitivity, Sensitivity
+from tests.support.toy_weights import write_quant
+
+NARROW, WIDE = "model.layers.0.mlp.up_proj", "model.layers.0.mlp.down_proj"
+ROUTER = "model.layers.0.mlp.gate"
+MEASURED = Sensitivity(
+    components=(
+        ComponentSensitivity(NARROW, 8192, {"4": 0.02, "8": 0.0001}),
+        ComponentSensitivity(WIDE, 8192, {"4": 0.05, "8": 0.0002}),
+    ),
+    candidate_bits=(4, 8),
+    group_size=64,
+    method="fisher",
+    reference="uniform4",
+    reference_reason="bf16 needs about 15.90 GB, 11.20 GB were free",
+    calibration=CalibrationUse("c" * 64, ("prose", "code"), 16, 3072),
+    dtype="float32",
+)
+# what was planned differs from the bytes: only the bytes may show in per_layer
+PLANNED = Allocation(
+    components=(
+        ComponentWidth(NARROW, 8, 8192, "planned"),
+        ComponentWidth(WIDE, 8, 8192, "planned"),
+        ComponentWidth(ROUTER, 16, 256, "router"),
+    ),
+    candidate_bits=(4, 8),
+    group_size=64,
+    target_bpw=6.5,
+    nominal_bpw=8.0,
+    measured=True,
+)
+
+
+@pytest.fixture
+def quant(tmp_path: Path) -> Path:
+    """A quant folder of one component at 4 bit and one at 8, with both files."""
+    write_quant(tmp_path)
+    paths = write_optiq_files(
+        tmp_path,
+        base_repo="acme/base",
+        base_revision="a" * 40,
+        sensitivity=MEASURED,
+        allocation=PLANNED,
+        stats=stats_of_folder(tmp_path),
+    )
+    assert paths == (METADATA, SENSITIVITY)
+    return tmp_path
+
+
+def test_the_metadata_is_what_mlx_optiq_reads_and_says_what_the_bytes_say(quant: Path) -> None:
+    assert json.loads((quant / METADATA).read_text()) == {
+        "tool": "hubtool",
+        "method": "optiq_mixed_precision",
+        "base_model": "acme/base",
+        "base_revision": "a" * 40,
+        "reference": "uniform_4bit",
+        "reference_reason": MEASURED.reference_reason,
+        "sensitivity_method": "fisher",
+        "target_bpw": 6.5,
+        "achieved_bpw": 6.0,
+        "n_high_bits": 1,
+        "n_low_bits": 1,
+        "threshold": 0.0,
+        "calibration": {
+            "sha256": "c" * 64,
+            "domains": ["prose", "code"],
+            "samples": 16,
+            "tokens": 3072,
+        },
+        "per_layer": {
+            WIDE: {"bits": 8, "group_size": 64},
+            ROUTER: {"bits": 16, "group_size": None},
+            NARROW: {"bits": 4, "group_size": 64},
+        },
+    }
+
+
+def test_the_sensitivities_are_all_there(quant: Path) -> None:
+    assert json.loads((quant / SENSITIVITY).read_text()) == {
+        "base_model": "acme/base",
+        "candidate_bits": [4, 8],
+        "group_size": 64,
+        "metric": "kl_divergence_vs_reference",
+        "layers": [
+            {
+                "layer_name": one.name,
+                "sensitivities": one.kl,
+                "param_count": one.parameters,
+                "metadata": {},
+            }
+            for one in MEASURED.components
+        ],
+    }
+
+
+def test_our_own_claims_are_true(quant: Path) -> None:
+    claims = claims_of_folder(quant)
+    assert claims.widths == {NARROW: 4, WIDE: 8, ROUTER: 16}
+    require_claims_true(claims, stats_of_folder(quant))
+
+
+def test_how_it_was_made_is_read_back(quant: Path) -> None:
+    assert read_making(quant) == Making(
+        target_bpw=6.5,
+        measurement=MeasurementFacts(
+            method="fisher",
+            reference="uniform4",
+            reference_reason=MEASURED.reference_reason,
+            calibration_sha256="c" * 64,
+            domains=("prose", "code"),
+            samples=16,
+            tokens=3072,
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    "metadata", [None, {}, [], {"tool": "mlx-optiq", "target_bpw": 5.0, "calibration": {}}]
+)
+def test_what_another_tool_wrote_is_not_taken_for_ours(tmp_path: Path, metadata: object) -> None:
+    if metadata is not None:
+        (tmp_path / "optiq").mkdir()
+        (tmp_path / METADATA).write_text(json.dumps(metadata))
+    assert read_making(tmp_path) is None
+
+
+@pytest.mark.parametrize("field", ["calibration", "reference", "target_bpw"])
+def test_our_own_metadata_damaged_since_is_named(quant: Path, field: str) -> None:
+    metadata = json.loads((quant / METADATA).read_text())
+    del metadata[field]
+    (quant / METADATA).write_text(json.dumps(metadata))
+    with pytest.raises(StatsDisagree, match=f"optiq/metadata.json cannot be read.*{field}"):
+        read_making(quant)
