@@ -1,0 +1,37 @@
+"""The wheel alone, with its templates and data, runs the demo; a second run finds nothing to do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.release import environment, hubtool
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+def test_the_wheel_runs_the_demo(tmp_path: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "wheel", "--no-deps", "-w", "dist", str(ROOT)], cwd=tmp_path, check=True)
+    (wheel,) = (tmp_path / "dist").glob("hubtool-*.whl")
+    installed = tmp_path / "installed"
+    subprocess.run([*pip, "install", "--no-deps", "--target", installed, wheel], check=True)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    env = environment(tmp_path / "home", PYTHONPATH=str(installed))
+    where = [sys.executable, "-c", "import hubtool; print(hubtool.__file__)"]
+    found = subprocess.run(
+        where, cwd=elsewhere, env=env, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.startswith(str(installed))
+
+    first = hubtool("demo", "--only", "gemma4", cwd=elsewhere, env=env)
+    assert first.returncode == 0, first.stderr
+    assert "demo-org/gemma-4-tiny-it-OptiQ-4bit: published" in first.stdout
+    again = hubtool("demo", "--only", "gemma4", cwd=elsewhere, env=env)
+    assert again.returncode == 0, again.stderr
+    assert "already published; nothing to do" in again.stdout
