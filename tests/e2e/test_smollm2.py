@@ -1,0 +1,98 @@
+"""A trained model from its base to a published quant that people can talk to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from huggingface_hub import snapshot_download
+
+from benchmarks.quality import Row, make_uniform, score
+from hubtool.demo.smollm2 import REPO, build_smollm2
+from hubtool.localhub.server import start_local_hub
+from hubtool.localhub.store import Store
+from hubtool.quantize.blas import prefer_fast_blas
+from tests.support.release import environment, hubtool
+
+# Here, since every worker imports this module before any test imports mlx: without a fast BLAS
+# the figures are the same and take four minutes, not one.
+prefer_fast_blas()
+
+pytestmark = pytest.mark.slow
+
+QUANT = "me/SmolLM2-135M-Instruct-OptiQ-4bit"
+CALIBRATION_TOKENS = "384"
+HELDOUT_TOKENS = 256
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_smollm2(tmp_path_factory.mktemp("smollm2") / "base")
+
+
+@pytest.fixture(scope="module")
+def published(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A fresh snapshot of the repo that ``hubtool release`` published."""
+    root = tmp_path_factory.mktemp("published")
+    with Store(root / "hub") as store:
+        store.seed_repo(REPO, base)
+    with start_local_hub(root / "hub") as hub:
+        done = hubtool(
+            *("release", REPO, "--org", "me", "--hub", hub.url, "--target-bpw", "5.0", "--json"),
+            *("--calibration-tokens", CALIBRATION_TOKENS),
+            cwd=root,
+            env=environment(root / "home", token=hub.token),
+            timeout=600,
+        )
+        assert done.returncode == 0, done.stderr
+        receipt = json.loads(done.stdout)
+        assert (receipt["repo"], receipt["verified"]) == (QUANT, True)
+        snapshot = snapshot_download(
+            QUANT, revision=receipt["commit"], endpoint=hub.url, local_dir=root / "snapshot"
+        )
+        yield Path(snapshot)
+
+
+@pytest.fixture(scope="module")
+def rows(base: Path, published: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
+    """The published quant and mlx-lm's uniform one on text that is not in the calibration mix."""
+    uniform = tmp_path_factory.mktemp("uniform") / "quant"
+    make_uniform(base, uniform, 4)
+    return score(base, [("published", published), ("uniform", uniform)], HELDOUT_TOKENS)
+
+
+def test_it_is_nearer_to_its_base_than_a_uniform_4_bit_quant(rows: list[Row]) -> None:
+    published, uniform = (row.kl for row in rows)
+    errors = published.standard_error_nats + uniform.standard_error_nats
+    assert published.mean_nats + 2 * errors < uniform.mean_nats
+    assert published.top1_agreement > uniform.top1_agreement
+    assert published.quant_perplexity < 1.25 * published.base_perplexity
+
+
+def test_it_spends_its_budget_and_no_more(rows: list[Row]) -> None:
+    assert 4.95 < rows[0].stats.nominal_bpw <= 5.0
+    assert {share.bits for share in rows[0].stats.widths} == {4, 8}
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("What is the capital of France?", "Paris"),
+        ("Which season comes after winter?", "spring"),
+    ],
+)
+def test_stock_mlx_lm_loads_it_and_it_answers_in_english(
+    published: Path, question: str, answer: str
+) -> None:
+    from mlx_lm import generate, load
+
+    model, tokenizer = load(str(published))[:2]
+    messages = [{"role": "user", "content": question}]
+    prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True)
+    text = generate(model, tokenizer, prompt, max_tokens=16)
+    assert answer.lower() in text.lower()
+    words = text.split()
+    assert len(words) >= 4
+    assert sum(word.strip(".,!?'\"").isalpha() for word in words) > 0.8 * len(words)

@@ -1,0 +1,83 @@
+"""The commands of single stages, chained on folders as a person would."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.tiny_models import save_tiny_model
+
+
+def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "hubtool", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``base`` and, made by the commands, ``sensitivity.json`` and ``quant``."""
+    root = tmp_path_factory.mktemp("stages")
+    save_tiny_model(root / "base", "llama")
+    measured = run("measure", "base", "--tokens", "96", cwd=root)
+    assert measured.returncode == 0, measured.stderr
+    quantized = run("quantize", "base", "quant", "--explain", cwd=root)
+    assert quantized.returncode == 0, quantized.stderr
+    assert "model.layers.0.mlp.down_proj" in quantized.stdout
+    return root
+
+
+def test_the_quant_is_what_the_budget_says(folder: Path) -> None:
+    shown = run("inspect", "quant", "--json", cwd=folder)
+    stats = json.loads(shown.stdout)
+    assert shown.returncode == 0
+    assert stats["nominal_bpw"] == pytest.approx(5.0, abs=0.02)
+    assert {share["bits"] for share in stats["widths"]} == {4, 8}
+    assert json.loads((folder / "quant/optiq/metadata.json").read_text())["tool"] == "hubtool"
+
+
+def test_a_base_without_towers_splits_into_nothing(folder: Path) -> None:
+    done = run("split", "base", "quant", cwd=folder)
+    assert done.returncode == 0
+    assert "base has no towers" in done.stdout
+
+
+def test_check_lists_what_is_missing_and_exits_1(folder: Path) -> None:
+    done = run("check", "quant", "--base-folder", "base", "--json", cwd=folder)
+    found = {one["id"]: one["result"] for one in json.loads(done.stdout)["findings"]}
+    assert done.returncode == 1
+    assert found["card/facts"] == "fail"
+    assert found["loads/generates"] == found["loads/near-base"] == "pass"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("measure", "nowhere"), "config.json"),
+        (("measure", "base", "--candidate-bits", "4,7"), "widths must be taken from"),
+        (("quantize", "base", "quant"), "exists already"),
+        (("quantize", "base", "new", "--sensitivity", "none.json"), "hubtool measure base"),
+        (("quantize", "base", "new", "--target-bpw", "3"), "budget"),
+        (("split", "base", "nowhere"), "nowhere has no config.json"),
+        (("inspect", "nowhere"), "no folder at nowhere"),
+        (("check", "nowhere"), "no folder at nowhere"),
+        (("card", "nowhere"), "no folder at nowhere"),
+        (("card", "quant"), "--base and --repo"),
+    ],
+)
+def test_bad_input_is_named_with_a_remedy(
+    folder: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    done = run(*arguments, cwd=folder)
+    assert done.returncode == 2, done.stderr
+    assert words in done.stderr
+    assert "fix: " in done.stderr
+    assert "Traceback" not in done.stderr
