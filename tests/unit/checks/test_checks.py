@@ -195,7 +195,9 @@ FAILURES: list[tuple[Check, Callable[[Path], None], str, str, str]] = [
 
 
 @pytest.mark.parametrize(
-    ("check", "spoil", "id_", "where", "words"), FAILURES, ids=lambda value: str(value)[:40]
+    ("check", "spoil", "id_", "where", "words"),
+    FAILURES,
+    ids=[f"{row[2]} {row[4]}" for row in FAILURES],
 )
 def test_a_check_fails_where_it_must_and_says_on_what(
     quant: Path, check: Check, spoil: Callable[[Path], None], id_: str, where: str, words: str
