@@ -70,7 +70,8 @@ def test_every_error_has_an_id_of_its_own_and_an_explanation() -> None:
     while queue:
         classes.append(queue.pop())
         queue += classes[-1].__subclasses__()
-    ids = [item.__dict__.get("id") for item in classes]
+    documented = [item for item in classes if item.__module__ == HubtoolError.__module__]
+    ids = [item.__dict__.get("id") for item in documented]
     assert len(set(ids)) == len(ids)
     assert all(item.__doc__ for item in classes)
 
