@@ -16,15 +16,15 @@ from hubtool.localhub.store import Store
 from hubtool.quantize.blas import prefer_fast_blas
 from tests.support.release import environment, hubtool
 
-# Here, since every worker imports this module before any test imports mlx: without a fast BLAS
-# the figures are the same and take four minutes, not one.
+# Here, since every worker imports this module before any test imports mlx. Without a fast BLAS
+# the figures are the same and take minutes.
 prefer_fast_blas()
 
 pytestmark = pytest.mark.slow
 
 QUANT = "me/SmolLM2-135M-Instruct-OptiQ-4bit"
-CALIBRATION_TOKENS = "384"
-HELDOUT_TOKENS = 256
+CALIBRATION_TOKENS = "192"
+HELDOUT_TOKENS = 192
 
 
 @pytest.fixture(scope="module")
@@ -76,23 +76,18 @@ def test_it_spends_its_budget_and_no_more(rows: list[Row]) -> None:
     assert {share.bits for share in rows[0].stats.widths} == {4, 8}
 
 
-@pytest.mark.parametrize(
-    ("question", "answer"),
-    [
-        ("What is the capital of France?", "Paris"),
-        ("Which season comes after winter?", "spring"),
-    ],
-)
-def test_stock_mlx_lm_loads_it_and_it_answers_in_english(
-    published: Path, question: str, answer: str
-) -> None:
+def test_stock_mlx_lm_loads_it_and_it_writes_english(published: Path) -> None:
+    import mlx.core as mx
     from mlx_lm import generate, load
 
     model, tokenizer = load(str(published))[:2]
-    messages = [{"role": "user", "content": question}]
-    prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True)
-    text = generate(model, tokenizer, prompt, max_tokens=16)
-    assert answer.lower() in text.lower()
-    words = text.split()
-    assert len(words) >= 4
-    assert sum(word.strip(".,!?'\"").isalpha() for word in words) > 0.8 * len(words)
+    model.set_dtype(mx.float32)  # mlx's CPU kernels take eight times as long in bfloat16
+
+    def goes_on(prompt: str, tokens: int) -> str:
+        return generate(model, tokenizer, prompt, max_tokens=tokens)
+
+    assert goes_on("The capital of France is", 2).startswith("Paris")
+    assert goes_on("The opposite of hot is", 2).startswith("cold")
+    story = goes_on("Once upon a time, there was a little girl who", 14).split()
+    assert len(story) >= 10
+    assert all(word.strip(".,;!?\"'’").isalpha() for word in story), story
