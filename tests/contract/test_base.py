@@ -52,8 +52,8 @@ def folder(tmp_path: Path) -> Path:
     return root
 
 
-def client(hub: HubSession, token: str | None = None) -> HubClient:
-    policy = RetryPolicy(attempts=4, sleep=lambda seconds: None)
+def client(hub: HubSession, token: str | None = None, *, attempts: int = 4) -> HubClient:
+    policy = RetryPolicy(attempts=attempts, sleep=lambda seconds: None)
     return HubClient(endpoint=hub.url, token=token or hub.token, retry=policy)
 
 
@@ -133,7 +133,7 @@ def test_a_cut_download_goes_on_where_it_stopped(
     target = tmp_path / "to"
     hub.running.faults.append(Fault("/*model.safetensors*", truncate=1_000_000, reset=True))
     with pytest.raises(HubUnreachable):
-        fetch_base(client(hub), base, target, SILENT)
+        fetch_base(client(hub, attempts=1), base, target, SILENT)
     partial = target / "model.safetensors.partial"
     have = partial.stat().st_size
     assert 0 < have < size
