@@ -78,8 +78,8 @@ def test_fisher_agrees_with_measuring_one_by_one(
     """The bounds hold the mean of eight draws of labels.
 
     One draw at 128 tokens strays to 0.44 and 2.25 times the exact value. The mean of
-    many settles at 0.95 to 1.0 in the median; one or two components (keys, the
-    embedding) stay at 0.5 to 0.6, which is what the dropped cross terms cost.
+    many settles at 0.95 to 1.0 in the median; value projections stay at 0.5 to 0.8,
+    since attention averages them over positions and cross terms are dropped.
     """
     folder = models(kind)
     draws = [
