@@ -212,6 +212,34 @@ def test_no_token_and_no_home_path_leaves_the_process(
     assert files_holding(quant, str(Path.home())) == []
 
 
+def test_a_pull_request_into_a_collection_is_opened_once(ready: User) -> None:
+    api = HfApi(endpoint=ready.hub.url, token=ready.hub.token)
+    slug = api.create_collection("Quants", namespace="me").slug
+    first = ready.release("--pr", "--collection", slug, "--json")
+    assert first.returncode == 0, first.stderr
+    receipt = json.loads(first.stdout)
+    assert receipt["pull_request_url"].endswith("/discussions/1")
+    assert ready.commits() == []
+    again = ready.release("--pr", "--collection", slug)
+    assert again.returncode == 0, again.stderr
+    assert "already published; nothing to do" in again.stdout
+    assert len(list(api.get_repo_discussions(QUANT))) == 1
+    assert [item.item_id for item in api.get_collection(slug).items] == [QUANT]
+
+
+def test_a_hand_written_paragraph_on_the_published_card_stays(ready: User) -> None:
+    assert ready.release().returncode == 0
+    api = HfApi(endpoint=ready.hub.url, token=ready.hub.token)
+    card = ready.hub.store.read(QUANT, "main", "README.md") + b"\n## Notes\n\nMine, by hand.\n"
+    api.upload_file(path_or_fileobj=card, path_in_repo="README.md", repo_id=QUANT)
+    again = ready.release("--drafter", "acme/drafter")
+    assert again.returncode == 0, again.stderr
+    published = ready.hub.store.read(QUANT, "main", "README.md").decode()
+    assert published.endswith("\n## Notes\n\nMine, by hand.\n")
+    assert "| Speculative drafter | acme/drafter via optiq serve --drafter |" in published
+    assert len(ready.commits()) == 3
+
+
 def test_another_tools_quant_is_described_from_its_bytes(user: User, plain_quant: Path) -> None:
     done = user.release("--quant", str(plain_quant), "--json")
     assert done.returncode == 0, done.stderr

@@ -39,6 +39,18 @@ def publish(hub: RunningHub, base: Path, folder: Path) -> Path:
     )
 
 
+def require_towers_for_an_imported_quant(hub: RunningHub, published: Path, folder: Path) -> None:
+    """A language model that another tool quantized gets the towers of its base."""
+    plain = folder / ".hubtool" / "me--vlm-OptiQ-4bit" / "quantized"
+    assert not (plain / "optiq_vision.safetensors").exists()
+    env = environment(folder / "home", token=hub.token)
+    arguments = ("release", "acme/vlm", "--org", "me", "--name", "imported", "--hub", hub.url)
+    done = hubtool(*arguments, "--quant", str(plain), cwd=folder, env=env)
+    assert done.returncode == 0, done.stderr
+    sidecar = hub.store.read("me/imported", "main", "optiq_vision.safetensors")
+    assert sidecar == (published / "optiq_vision.safetensors").read_bytes()
+
+
 def raw(folder: Path, file: str, name: str) -> tuple[tuple[int, ...], bytes]:
     info = read_header(folder / file).tensors[name]
     with (folder / file).open("rb") as stream:
@@ -96,6 +108,7 @@ def test_text_and_image_readers_get_their_part_of_one_repo(
     assert "pipeline_tag: image-text-to-text" in card
     assert "bf16 sidecar (optiq_vision.safetensors), not quantized" in card
     if kind == "gemma4":
+        require_towers_for_an_imported_quant(tiny_hub, published, tmp_path)
         image_tokens, text = describe_image(published)
         assert image_tokens >= 60
         assert text
