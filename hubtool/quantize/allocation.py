@@ -37,7 +37,6 @@ class Allocation(Record):
     group_size: int
     target_bpw: float
     nominal_bpw: float
-    measured: bool  # False: one width by a rule, no sensitivities behind it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +95,6 @@ def spend_budget(sensitivity: Sensitivity, target_bpw: float) -> Allocation:
         group_size=sensitivity.group_size,
         target_bpw=target_bpw,
         nominal_bpw=spent / quantized,
-        measured=True,
     )
 
 

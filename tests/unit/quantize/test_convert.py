@@ -52,7 +52,7 @@ def allocation(model: Path) -> Allocation:
         ComponentWidth(one.name, (4, 8, 16)[number % 3], one.parameters, "a test")
         for number, one in enumerate(components)
     )
-    return Allocation(widths, (4, 8), 64, 6.0, 6.0, measured=True)
+    return Allocation(widths, (4, 8), 64, 6.0, 6.0)
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -133,7 +133,7 @@ def test_an_allocation_of_another_model_is_caught(
     model: Path, allocation: Allocation, tmp_path: Path
 ) -> None:
     stranger = ComponentWidth("model.layers.9.mlp.up_proj", 8, 64, "a test")
-    other = Allocation((*allocation.components, stranger), (4, 8), 64, 6.0, 6.0, measured=True)
+    other = Allocation((*allocation.components, stranger), (4, 8), 64, 6.0, 6.0)
     with pytest.raises(QuantizationDiffers, match=r"layers\.9.*allocated 8 bit, written unq"):
         quantize_folder(model, tmp_path / "quant", other)
 

@@ -48,7 +48,6 @@ PLANNED = Allocation(
     group_size=64,
     target_bpw=6.5,
     nominal_bpw=8.0,
-    measured=True,
 )
 
 
