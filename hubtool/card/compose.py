@@ -6,7 +6,10 @@ import json
 import re
 from pathlib import Path
 
+from hubtool.artifact.headers import tensor_names
+from hubtool.artifact.layout import VISION_SIDECAR
 from hubtool.artifact.stats import stats_of_folder
+from hubtool.base.towers import tower_names
 from hubtool.card.blocks import find_blocks
 from hubtool.card.facts import CardFacts, build_facts
 from hubtool.card.metadata import OWNED, build_metadata
@@ -29,6 +32,7 @@ def facts_of(folder: Path, provenance: Provenance, scores: ScoreSet | None) -> C
         stats_of_folder(folder),
         scores,
         has_chat_template=_has_chat_template(folder),
+        has_towers=_has_towers(folder),
     )
 
 
@@ -104,6 +108,14 @@ def _first_difference(found: str, wanted: str) -> str:
         if here[0] != here[1]:
             return f"it says {here[0]!r}, the facts say {here[1]!r}"
     return "it differs from what the facts render"
+
+
+def _has_towers(folder: Path) -> bool:
+    """Whether towers are there: in the sidecar, or in the main set as mlx-vlm converts."""
+    if (folder / VISION_SIDECAR).is_file():
+        return True
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return bool(tower_names(config, tensor_names(folder)))
 
 
 def _has_chat_template(folder: Path) -> bool:

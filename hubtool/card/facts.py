@@ -82,6 +82,7 @@ def build_facts(
     scores: ScoreSet | None,
     *,
     has_chat_template: bool,
+    has_towers: bool,
 ) -> CardFacts:
     """The facts of one quant: figures from its bytes, the rest from its provenance."""
     parts = {part.part: part for part in stats.parts}
@@ -92,7 +93,7 @@ def build_facts(
         base_revision=provenance.base_revision,
         base_url=provenance.base_url,
         qat_evidence=provenance.qat_evidence,
-        pipeline_tag="image-text-to-text" if "vision" in parts else "text-generation",
+        pipeline_tag="image-text-to-text" if has_towers else "text-generation",
         tags=_tags(provenance, stats, has_chat_template=has_chat_template),
         languages=provenance.languages,
         licence=provenance.licence,

