@@ -15,10 +15,13 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.slow
 def test_the_wheel_runs_the_demo(tmp_path: Path) -> None:
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "wheel", "--no-deps", "-w", "dist", str(ROOT)], cwd=tmp_path, check=True)
+    # both archives: the wheel is built from the sdist, which so proves to be whole
+    build = [sys.executable, "-m", "build", "--outdir", str(tmp_path / "dist"), str(ROOT)]
+    subprocess.run(build, cwd=tmp_path, check=True, capture_output=True)
+    assert len(list((tmp_path / "dist").glob("hubtool-*.tar.gz"))) == 1
     (wheel,) = (tmp_path / "dist").glob("hubtool-*.whl")
     installed = tmp_path / "installed"
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "install", "--no-deps", "--target", installed, wheel], check=True)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
