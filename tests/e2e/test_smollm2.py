@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 QUANT = "me/SmolLM2-135M-Instruct-OptiQ-4bit"
 CALIBRATION_TOKENS = "192"
-HELDOUT_TOKENS = 192
+HELDOUT_TOKENS = 128
 
 
 @pytest.fixture(scope="module")
