@@ -130,8 +130,16 @@ def scores_page() -> str:
         NOTE,
         "# Score files\n",
         "`hubtool release --scores FILE` and `hubtool card --scores FILE` know a file by its "
-        "shape. Read are hubtool's own format, below (JSON Schema: `scores.schema.json`), and "
-        "what `optiq eval --output-json` of mlx-optiq writes.\n",
+        "shape; `hubtool scores validate FILE` shows what a card would take from it. Read are\n\n"
+        "- hubtool's own format, below (JSON Schema: `scores.schema.json`)\n"
+        "- `optiq eval --output-json` of mlx-optiq: a single record, a single task, or candidate "
+        "and baseline\n"
+        "- `results_*.json` of lm-evaluation-harness. A group stands for its subtasks; of two "
+        "filters the stricter one is read, and named\n"
+        "- the file that `mlx_lm.evaluate` writes. It holds no sample sizes: they follow from the "
+        "standard errors\n"
+        "- BFCL's JSON lines, as a benchmark named after its category\n\n"
+        "A baseline in a file of its own is given by `--baseline-scores`.\n",
         f"```json\n{text}\n```\n",
         "Values are percentages, 0 to 100, as exact as they were measured; `correct` and `n` are "
         "better still, and win over a rounded value. The Capability Score is the unweighted mean "

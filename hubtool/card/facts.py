@@ -120,10 +120,15 @@ def build_facts(
         drafter=provenance.drafter,
         baseline_repo=provenance.baseline or (scores.baseline_repo if scores else None),
         capability=compare(scores) if scores else None,
-        scores_file=scores.source_file if scores else None,
+        scores_file=_score_files(scores) if scores else None,
         tools=provenance.tools,
         has_chat_template=has_chat_template,
     )
+
+
+def _score_files(scores: ScoreSet) -> str | None:
+    names = [name for name in (scores.source_file, scores.baseline_file) if name]
+    return " and ".join(names) or None
 
 
 def _tags(provenance: Provenance, stats: QuantStats, *, has_chat_template: bool) -> tuple[str, ...]:

@@ -42,6 +42,9 @@ def release(
     scores: Annotated[
         Path | None, typer.Option(help="Score file; without one the card has no scores.")
     ] = None,
+    baseline_scores: Annotated[
+        Path | None, typer.Option(help="Score file of the baseline, if it has its own.")
+    ] = None,
     baseline: Annotated[
         str | None, typer.Option(help="Quant that the scores compare with.")
     ] = None,
@@ -114,6 +117,7 @@ def release(
             }
         ),
         "scores": str(scores) if scores else None,
+        "baseline_scores": str(baseline_scores) if baseline_scores else None,
         "baseline": baseline,
         "drafter": drafter,
         "quant": str(quant.absolute()) if quant else None,

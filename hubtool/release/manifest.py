@@ -80,6 +80,9 @@ class ReleaseManifest(_Part):
     drafter: str | None = Field(None, pattern=_REPO_ID, description="speculative drafter's id")
     baseline: str | None = Field(None, pattern=_REPO_ID, description="quant to compare with")
     scores: str | None = Field(None, description="score file; relative to the manifest")
+    baseline_scores: str | None = Field(
+        None, description="score file of the baseline, if `scores` does not hold it"
+    )
     quant: str | None = Field(None, description="folder that another tool quantized")
     card: CardOptions = CardOptions()
 
@@ -104,7 +107,7 @@ def load_manifest(file: Path | None, flags: dict[str, Any]) -> ReleaseManifest:
         if not file.is_file():
             raise PathNotFound(f"no manifest at {file}", "check the path after --manifest")
         data = _read_yaml(file)
-        for key in ("scores", "quant"):
+        for key in ("scores", "baseline_scores", "quant"):
             if data.get(key):
                 data[key] = str(file.parent / data[key])
     merged = _overlay(data, flags)

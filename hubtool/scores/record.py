@@ -42,3 +42,4 @@ class ScoreSet(Record):
     baseline_repo: str | None = None
     source_file: str | None = None  # name only, never a path of this machine
     source_sha256: str | None = None
+    baseline_file: str | None = None  # where the baseline's scores stand in a file of their own

@@ -15,10 +15,12 @@ from hubtool.scores.record import ScoreSet
 
 @dataclasses.dataclass(frozen=True)
 class ScoreOptions:
-    """The file with its content's hash, and the baseline it compares with."""
+    """The files with their contents' hashes, and the baseline that is compared with."""
 
     file: str | None
     sha256: str | None
+    baseline_file: str | None
+    baseline_sha256: str | None
     baseline: str | None
 
 
@@ -29,13 +31,14 @@ class Score(Stage[ScoreOptions, ScoreSet]):
     writes = ScoreSet
 
     def options(self, manifest: ReleaseManifest) -> ScoreOptions:
-        if manifest.scores is None:
-            return ScoreOptions(None, None, manifest.baseline)
-        file = Path(manifest.scores)
-        if not file.is_file():
-            raise PathNotFound(f"no score file at {file}", "check the path after --scores")
-        digest = hash_file(file.parent, file.name).sha256
-        return ScoreOptions(str(file), digest, manifest.baseline)
+        file, theirs = manifest.scores, manifest.baseline_scores
+        return ScoreOptions(
+            file=file,
+            sha256=_sha256(file, "--scores"),
+            baseline_file=theirs,
+            baseline_sha256=_sha256(theirs, "--baseline-scores"),
+            baseline=manifest.baseline,
+        )
 
     def skip(self, want: ScoreOptions) -> str | None:
         return "no score file was named" if want.file is None else None
@@ -43,5 +46,19 @@ class Score(Stage[ScoreOptions, ScoreSet]):
     def run(self, context: Context, want: ScoreOptions) -> ScoreSet:
         assert want.file is not None
         scores = read_scores(Path(want.file))
+        if want.baseline_file is not None:
+            theirs = read_scores(Path(want.baseline_file))
+            scores = dataclasses.replace(
+                scores, baseline=theirs.candidate, baseline_file=theirs.source_file
+            )
         context.console.fact("benchmarks", len(scores.candidate))
         return dataclasses.replace(scores, baseline_repo=want.baseline or scores.baseline_repo)
+
+
+def _sha256(file: str | None, flag: str) -> str | None:
+    if file is None:
+        return None
+    path = Path(file)
+    if not path.is_file():
+        raise PathNotFound(f"no score file at {path}", f"check the path after {flag}")
+    return hash_file(path.parent, path.name).sha256

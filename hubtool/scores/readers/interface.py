@@ -26,9 +26,9 @@ class Reader(Protocol):
 
 def readers() -> tuple[Reader, ...]:
     """All formats, the most specific first."""
-    from hubtool.scores.readers import hubtool_json, optiq_eval
+    from hubtool.scores.readers import bfcl, hubtool_json, lm_eval, optiq_eval
 
-    return (hubtool_json, optiq_eval)
+    return (hubtool_json, optiq_eval, lm_eval, bfcl)
 
 
 def read_scores(path: Path) -> ScoreSet:
@@ -40,21 +40,34 @@ def read_scores(path: Path) -> ScoreSet:
     if not path.is_file():
         raise PathNotFound(f"no score file at {path}", "check the path")
     content = path.read_bytes()
-    try:
-        data = json.loads(content, parse_constant=lambda text: math.nan)
-    except ValueError as error:
-        raise ScoreFileInvalid(f"{path.name} is not JSON: {error}", "mend the file") from error
+    data = _parse(content, path.name)
     reader = next((reader for reader in readers() if reader.fits(data)), None)
     if reader is None:
         raise ScoreFileInvalid(
             f"{path.name}: no known format of scores",
-            "write hubtool's own format (docs/reference/scores.md) or mlx-optiq's eval output",
+            "docs/reference/scores.md lists the formats, and describes hubtool's own",
         )
     scores = reader.read(data, path.name)
     for side in ("candidate", "baseline"):
         _require_sound(getattr(scores, side), path.name, side)
     digest = hashlib.sha256(content).hexdigest()
     return dataclasses.replace(scores, source_file=path.name, source_sha256=digest)
+
+
+def _parse(content: bytes, name: str) -> Any:
+    """The file's JSON; a list of values if it is JSON lines."""
+
+    def loads(text: bytes) -> Any:
+        return json.loads(text, parse_constant=lambda word: math.nan)
+
+    try:
+        return loads(content)
+    except ValueError as error:
+        lines = [line for line in content.split(b"\n") if line.strip()]
+        try:
+            return [loads(line) for line in lines]
+        except ValueError:
+            raise ScoreFileInvalid(f"{name} is not JSON: {error}", "mend the file") from error
 
 
 def _require_sound(scores: Iterable[Score], file: str, side: str) -> None:

@@ -1,0 +1,141 @@
+"""Results of lm-evaluation-harness, mlx_lm.evaluate and BFCL."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hubtool.errors import ScoreFileInvalid
+from hubtool.scores.readers.interface import read_scores
+from hubtool.scores.record import Score
+
+HARNESS: dict[str, Any] = {
+    "results": {
+        "gsm8k": {
+            "alias": "gsm8k",
+            "exact_match,strict-match": 0.621,
+            "exact_match_stderr,strict-match": 0.0134,
+            "exact_match,flexible-extract": 0.634,
+            "exact_match_stderr,flexible-extract": 0.0133,
+        },
+        "mmlu": {"alias": "mmlu", "acc,none": 0.5, "acc_stderr,none": 0.004},
+        "mmlu_stem": {"alias": " - stem", "acc,none": 0.4, "acc_stderr,none": "N/A"},
+        "mmlu_other": {"alias": " - other", "acc,none": 0.6, "acc_stderr,none": "N/A"},
+        "ifeval": {
+            "prompt_level_loose_acc,none": 0.7,
+            "prompt_level_strict_acc,none": 0.58,
+            "prompt_level_strict_acc_stderr,none": 0.0212,
+        },
+    },
+    "group_subtasks": {"mmlu": ["mmlu_stem", "mmlu_other"]},
+    "n-shot": {"gsm8k": 5, "mmlu_stem": 5, "mmlu_other": 5, "ifeval": 0},
+    "n-samples": {
+        "gsm8k": {"original": 1319, "effective": 1319},
+        "mmlu_stem": {"original": 3000, "effective": 3000},
+        "mmlu_other": {"original": 3000, "effective": 3000},
+        "ifeval": {"original": 541, "effective": 541},
+    },
+    "config": {"limit": None},
+    "date": 1780000000.0,
+    "lm_eval_version": "0.4.13",
+}
+
+
+def read(tmp_path: Path, data: Any, name: str = "results.json") -> dict[str, Score]:
+    file = tmp_path / name
+    file.write_text(data if isinstance(data, str) else json.dumps(data))
+    return {score.benchmark: score for score in read_scores(file).candidate}
+
+
+def test_a_results_file_gives_one_score_a_task_with_its_setting(tmp_path: Path) -> None:
+    scores = read(tmp_path, HARNESS)
+    assert list(scores) == ["gsm8k", "mmlu", "ifeval"]
+    gsm8k = scores["gsm8k"]
+    assert gsm8k.value_percent == pytest.approx(62.1)
+    assert gsm8k.stderr_percent == pytest.approx(1.34)
+    assert gsm8k.display_name == "GSM8K (5-shot, strict-match, 1319)"
+    assert (gsm8k.n, gsm8k.few_shot, gsm8k.partial, gsm8k.date) == (1319, 5, False, "2026-05-28")
+    assert (gsm8k.harness, gsm8k.harness_version) == ("lm-evaluation-harness", "0.4.13")
+    assert scores["mmlu"].display_name == "MMLU (5-shot, 6000)"
+    assert scores["ifeval"].metric == "prompt_level_strict_acc"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"config": {"limit": 100.0}},
+        {"n-samples": {**HARNESS["n-samples"], "gsm8k": {"original": 1319, "effective": 100}}},
+    ],
+)
+def test_a_limited_run_is_marked(tmp_path: Path, change: dict[str, Any]) -> None:
+    assert read(tmp_path, {**HARNESS, **change})["gsm8k"].partial
+
+
+def test_the_bare_results_of_mlx_lm_get_their_n_from_the_standard_error(tmp_path: Path) -> None:
+    error = (0.58 * 0.42 / 540) ** 0.5
+    inner = {
+        "ifeval": {
+            "alias": "ifeval",
+            "prompt_level_strict_acc,none": 0.58,
+            "prompt_level_strict_acc_stderr,none": error,
+        }
+    }
+    score = read(tmp_path, inner, "eval_tiny_0.4.13_ifeval")["ifeval"]
+    assert (score.n, score.partial, score.display_name) == (541, False, "IFEval (541)")
+    rounded = {"ifeval": {**inner["ifeval"], "prompt_level_strict_acc_stderr,none": 0.0211}}
+    assert read(tmp_path, rounded)["ifeval"].n == 541
+    short = {"ifeval": {**inner["ifeval"], "prompt_level_strict_acc_stderr,none": 0.05}}
+    assert read(tmp_path, short)["ifeval"].partial
+
+
+def test_a_task_of_its_own_is_read_by_its_first_metric(tmp_path: Path) -> None:
+    own = {"results": {"my_task": {"acc_norm,none": 0.25, "acc_norm_stderr,none": 0.03}}}
+    score = read(tmp_path, own)["my_task"]
+    assert (score.metric, score.value_percent) == ("acc_norm", 25.0)
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"exact_match,strict-match": 62.1}, "not a fraction"),
+        ({"exact_match,strict-match": -0.1}, "not a fraction"),
+        ({"exact_match,strict-match": 0.6}, "n is missing"),
+        ({"acc,none": 0.6}, "no exact_match among acc,none"),
+    ],
+)
+def test_what_is_wrong_is_named_with_file_and_field(
+    tmp_path: Path, entry: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ScoreFileInvalid, match=words) as caught:
+        read(tmp_path, {"results": {"gsm8k": entry}})
+    assert caught.value.message.startswith("results.json: results.gsm8k")
+
+
+BFCL = """{"accuracy": 0.5, "correct_count": 2, "total_count": 4}
+{"id": "simple_1", "test_category": "simple", "valid": false}
+{"id": "simple_2", "test_category": "simple", "valid": false}
+"""
+
+
+def test_bfcl_counts_are_kept_and_its_category_named(tmp_path: Path) -> None:
+    score = read(tmp_path, BFCL)["bfcl_simple"]
+    assert (score.value_percent, score.n, score.correct) == (50.0, 4, 2)
+    assert score.display_name == "BFCL simple (4)"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"correct_count": 2', '"correct_count": 3', "contradicts 3 of 4"),
+        ('"total_count": 4', '"total_count": 0', "cannot be"),
+        ('{"id": "simple_2", "test_category": "simple", "valid": false}\n', "", "1 are listed"),
+    ],
+)
+def test_a_bfcl_file_that_does_not_add_up_is_refused(
+    tmp_path: Path, old: str, new: str, words: str
+) -> None:
+    with pytest.raises(ScoreFileInvalid, match=words):
+        read(tmp_path, BFCL.replace(old, new))
