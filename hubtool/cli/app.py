@@ -49,6 +49,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 }
 
 
+TYPER_INTERRUPTED = 130  # what typer makes of Ctrl-C; ours is 5
+
+
 class LazyCommands(TyperGroup):
     """A group whose commands are named here and loaded on use."""
 
@@ -116,6 +119,8 @@ def main() -> NoReturn:
     """Run the command line; every way out of hubtool passes through here."""
     try:
         code = app(standalone_mode=False)
+        if code == TYPER_INTERRUPTED:
+            raise KeyboardInterrupt
     except HubtoolError as error:
         _traceback_if_debug()
         print_error(error)

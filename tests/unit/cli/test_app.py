@@ -65,6 +65,29 @@ def test_a_bad_manifest_field_exits_2_and_names_field_and_remedy() -> None:
     assert "Traceback" not in done.stderr
 
 
+INTERRUPTED = """
+import sys, types
+from hubtool.cli import app
+
+def command():
+    raise KeyboardInterrupt
+
+sys.modules["stopped"] = types.SimpleNamespace(command=command)
+app.COMMANDS["stopped"] = ("stopped", "command", "")
+sys.argv = ["hubtool", "stopped"]
+app.main()
+"""
+
+
+def test_ctrl_c_exits_5_and_says_how_to_go_on() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 5
+    assert "run the same command again" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_every_error_has_an_id_of_its_own_and_an_explanation() -> None:
     classes, queue = [], [HubtoolError]
     while queue:
