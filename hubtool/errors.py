@@ -232,6 +232,12 @@ class StatsDisagree(CheckError):
     id = "HT0505"
 
 
+class JsonUnreadable(InputError):
+    """A JSON file of a model folder is damaged, or holds something else than an object."""
+
+    id = "HT0506"
+
+
 # --- HT06: scores and cards -------------------------------------------------
 
 

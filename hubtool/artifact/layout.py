@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
+from hubtool.errors import JsonUnreadable
 from hubtool.records import FileHash, Record, hash_folder
 
 VISION_SIDECAR = "optiq_vision.safetensors"
@@ -36,6 +38,21 @@ class Artifact(Record):
     folder: str
     files: tuple[FileHash, ...]
     sidecars: tuple[Sidecar, ...] = ()
+
+
+def read_json_object(file: Path) -> dict[str, Any]:
+    """The object in a model folder's JSON file. Raises JsonUnreadable for any other content."""
+    try:
+        value = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(file, f"is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise _unreadable(file, f"holds a {type(value).__name__}, not an object")
+    return value
+
+
+def _unreadable(file: Path, what: str) -> JsonUnreadable:
+    return JsonUnreadable(f"{file.name} {what}", f"copy {file.name} again from where it came")
 
 
 def artifact_of(folder: Path, sidecars: tuple[Sidecar, ...]) -> Artifact:

@@ -17,6 +17,7 @@ from hubtool.artifact.layout import (
     VISION_SIDECAR,
     Sidecar,
     SidecarKind,
+    read_json_object,
 )
 from hubtool.base.towers import TensorPlan, plan_mtp, plan_tensors, tower_names
 from hubtool.console import SILENT, Console, format_bytes
@@ -50,7 +51,7 @@ def split_towers(
     A sidecar or tower that the quant holds already is kept. Files are replaced,
     never written into. Raises UnknownTensors, TowerMismatch, BrokenShard.
     """
-    config = _read_json(snapshot_folder / "config.json")
+    config = read_json_object(snapshot_folder / "config.json")
     shards = tuple(sorted(file.name for file in snapshot_folder.glob("*.safetensors")))
     headers = read_headers(snapshot_folder, shards)
     names = [name for header in headers.values() for name in header.tensors]
@@ -158,7 +159,7 @@ def _write_config(
     keep: bool,
 ) -> None:
     """With towers: what mlx-lm's conversion dropped comes back. Without: nothing claims any."""
-    config = _read_json(folder / "config.json")
+    config = read_json_object(folder / "config.json")
     if keep:
         lost = {key: value for key, value in base_config.items() if key not in config}
         config |= {key: value for key, value in lost.items() if key not in _OWN_ENTRIES}
@@ -198,8 +199,3 @@ def _write_index(folder: Path) -> None:
     metadata["total_size"] = sum(header.data_bytes for header in headers.values())
     index = {"metadata": metadata, "weight_map": dict(sorted(tensors.items()))}
     write_whole(folder / INDEX_FILE, json.dumps(index, indent=4) + "\n")
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return data

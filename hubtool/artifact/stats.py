@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,7 +15,7 @@ from hubtool.artifact.headers import (
     read_headers,
     weight_files,
 )
-from hubtool.artifact.layout import MTP_SIDECAR, VISION_SIDECAR
+from hubtool.artifact.layout import MTP_SIDECAR, VISION_SIDECAR, read_json_object
 from hubtool.errors import PathNotFound, StatsDisagree
 from hubtool.records import Record
 
@@ -91,7 +90,7 @@ class QuantStats(Record):
 def stats_of_folder(folder: Path) -> QuantStats:
     """The figures of a quant folder, from its headers and ``config.json``.
 
-    Raises PathNotFound without weights or config, BrokenShard, StatsDisagree.
+    Raises PathNotFound without weights or config, JsonUnreadable, BrokenShard, StatsDisagree.
     """
     config_file = folder / "config.json"
     files = weight_files(folder)
@@ -101,8 +100,7 @@ def stats_of_folder(folder: Path) -> QuantStats:
             "name the folder of a quantized model",
         )
     headers = read_headers(folder, (*files, *sidecars_among(_below(folder))))
-    config = json.loads(config_file.read_text(encoding="utf-8"))
-    return stats_from_headers(headers, config)
+    return stats_from_headers(headers, read_json_object(config_file))
 
 
 def sidecars_among(paths: Iterable[str]) -> tuple[str, ...]:
@@ -180,6 +178,14 @@ def _component(
     default_bits, default_group = MODE_DEFAULTS.get(mode, (4, 64))
     bits = int(chosen.get("bits") or default_bits)
     group_size = int(chosen.get("group_size") or default_group)
+    fits = scales.shape[:-1] == weight.shape[:-1] and len(scales.shape) == len(weight.shape) > 0
+    if not fits or 0 in (*scales.shape, *weight.shape):
+        raise StatsDisagree(
+            f"{module}: a weight of shape {list(weight.shape)} cannot have scales of shape "
+            f"{list(scales.shape)}",
+            "convert the model again",
+            module=module,
+        )
     columns = weight.shape[-1] * WORD_BITS
     inputs = scales.shape[-1] * group_size
     if columns != inputs * bits:
@@ -196,6 +202,7 @@ def _component(
         raise StatsDisagree(
             f"{module}: quantized in mode affine, but the file has no {module}.biases",
             "convert the model again",
+            module=module,
         )
     return ComponentBits(module, bits, group_size, mode, weight.elements * WORD_BITS // bits)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
 from hubtool.artifact.headers import tensor_names
-from hubtool.artifact.layout import VISION_SIDECAR
+from hubtool.artifact.layout import VISION_SIDECAR, read_json_object
 from hubtool.artifact.stats import stats_of_folder
 from hubtool.base.towers import tower_names
 from hubtool.card.blocks import find_blocks
@@ -32,7 +31,7 @@ def facts_of(folder: Path, provenance: Provenance, scores: ScoreSet | None) -> C
         stats_of_folder(folder),
         scores,
         has_chat_template=_has_chat_template(folder),
-        has_towers=_has_towers(folder),
+        has_towers=has_towers(folder),
     )
 
 
@@ -110,11 +109,11 @@ def _first_difference(found: str, wanted: str) -> str:
     return "it differs from what the facts render"
 
 
-def _has_towers(folder: Path) -> bool:
+def has_towers(folder: Path) -> bool:
     """Whether towers are there: in the sidecar, or in the main set as mlx-vlm converts."""
     if (folder / VISION_SIDECAR).is_file():
         return True
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = read_json_object(folder / "config.json")
     return bool(tower_names(config, tensor_names(folder)))
 
 
@@ -124,5 +123,4 @@ def _has_chat_template(folder: Path) -> bool:
     config = folder / "tokenizer_config.json"
     if not config.is_file():
         return False
-    data = json.loads(config.read_text(encoding="utf-8"))
-    return isinstance(data, dict) and bool(data.get("chat_template"))
+    return bool(read_json_object(config).get("chat_template"))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hubtool.artifact.layout import read_json_object
 from hubtool.errors import BrokenShard, PathNotFound, RemoteCodeNeeded, UnknownArchitecture
 
 if TYPE_CHECKING:
@@ -51,5 +51,4 @@ def _config(folder: Path) -> dict[str, Any]:
     file = folder / "config.json"
     if not file.is_file():
         raise PathNotFound(f"no {file}", "name the folder of a Hugging Face checkpoint")
-    config: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return config
+    return read_json_object(file)
