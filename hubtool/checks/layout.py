@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hubtool.artifact.headers import Header, read_headers, read_index, weight_files
-from hubtool.artifact.layout import INDEX_FILE, MTP_SIDECAR, VISION_SIDECAR
+from hubtool.artifact.layout import INDEX_FILE, MTP_SIDECAR, VISION_SIDECAR, read_json_object
 from hubtool.base.towers import tower_names
 from hubtool.checks.interface import CheckSubject, Finding, verdict
 
-PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".npy", ".npz")
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".npy", ".npz")
+CODE = (".py", ".pyc", ".so", ".dylib", ".dll", ".sh")
+TEMPORARY = (".partial", ".tmp", ".incomplete", ".lock")
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json")
 PROCESSORS = ("processor_config.json", "preprocessor_config.json")
 TOWER_CONFIGS = ("vision_config", "audio_config")
@@ -46,8 +47,9 @@ def _no_rubbish(subject: CheckSubject) -> Finding:
         if not file.is_file():
             continue
         hidden = any(part.startswith(".") for part in path.parts)
-        code = path.suffix == ".py" and not subject.trust_remote_code
-        if hidden or code or path.suffix in (*PICKLES, ".partial", ".tmp"):
+        suffix = path.suffix.lower()
+        code = suffix in CODE and not (suffix == ".py" and subject.trust_remote_code)
+        if hidden or code or suffix in (*PICKLES, *TEMPORARY):
             bad.append(path.as_posix())
     return verdict(
         "layout/files",
@@ -68,13 +70,13 @@ def _index(subject: CheckSubject, headers: Mapping[str, Header], *, has_vision: 
             problem = f"{INDEX_FILE} is missing: readers would not find every weight file"
     elif has_vision and (subject.folder / "model.safetensors").is_file():
         problem = "model.safetensors hides the index: name it model-00001-of-00001.safetensors"
+    elif MTP_SIDECAR in index.files:
+        problem = f"{MTP_SIDECAR} is in the index: loaders would fail on its tensors"
     elif index.weight_map != stored:
         names = {*index.weight_map, *stored}
         first = min(name for name in names if index.weight_map.get(name) != stored.get(name))
         found, said = stored.get(first, "nowhere"), index.weight_map.get(first, "nothing")
         problem = f"{first} lies in {found}, the index says {said}"
-    elif MTP_SIDECAR in index.files:
-        problem = f"{MTP_SIDECAR} is in the index: loaders would fail on its tensors"
     return verdict(
         "layout/index",
         problem,
@@ -100,7 +102,7 @@ def _one_owner(headers: Mapping[str, Header]) -> Finding:
 
 def _config(subject: CheckSubject, headers: Mapping[str, Header]) -> Finding:
     """What config.json claims about quantization and towers is there, and the reverse."""
-    config = json.loads((subject.folder / "config.json").read_text(encoding="utf-8"))
+    config = read_json_object(subject.folder / "config.json")
     names = [name for header in headers.values() for name in header.tensors]
     towers = bool(tower_names(config, names)) or VISION_SIDECAR in headers
     claimed = any(config.get(key) for key in TOWER_CONFIGS)
