@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from hubtool.errors import JsonUnreadable
+from hubtool.errors import JsonUnreadable, PathNotFound
 from hubtool.records import FileHash, Record, hash_folder
 
 VISION_SIDECAR = "optiq_vision.safetensors"
@@ -41,9 +41,11 @@ class Artifact(Record):
 
 
 def read_json_object(file: Path) -> dict[str, Any]:
-    """The object in a model folder's JSON file. Raises JsonUnreadable for any other content."""
+    """The object in a model folder's JSON file. Raises PathNotFound, JsonUnreadable."""
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise PathNotFound(f"no {file.name} in {file.parent}", "name a model's folder") from error
     except (ValueError, RecursionError) as error:
         raise _unreadable(file, f"is not JSON: {error}") from error
     if not isinstance(value, dict):

@@ -5,23 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from hubtool.artifact.layout import VISION_SIDECAR
+from hubtool.card.compose import CARD_FILE, has_towers
 from hubtool.card.frontmatter import FrontMatter, split_card
 from hubtool.card.metadata_rules import metadata_problems
 from hubtool.card.provenance import FILE, Provenance
 from hubtool.checks.interface import CheckSubject, Finding, verdict
 
-CARD = "README.md"
-
 
 def check(subject: CheckSubject) -> Iterator[Finding]:
     """``metadata/*``: what the Hub reads from the card."""
-    file = subject.folder / CARD
-    text = file.read_bytes().decode("utf-8", errors="replace") if file.is_file() else ""
-    card = split_card(text)
+    card = card_of(subject)
     yield from _rules(card)
     yield _base(card.data, base_repo(subject))
     yield _modality(subject, card.data)
+
+
+def card_of(subject: CheckSubject) -> FrontMatter:
+    """The card in two parts; that of an empty text if there is none."""
+    file = subject.folder / CARD_FILE
+    text = file.read_bytes().decode("utf-8", errors="replace") if file.is_file() else ""
+    return split_card(text)
 
 
 def base_repo(subject: CheckSubject) -> str | None:
@@ -36,13 +39,15 @@ def _rules(card: FrontMatter) -> Iterator[Finding]:
     problems = metadata_problems(card)
     errors = [one for one in problems if one.severity == "error" or not card.readable]
     for one in errors:
-        where = f"{CARD}, line {one.line}" if one.line else CARD
+        where = f"{CARD_FILE}, line {one.line}" if one.line else CARD_FILE
         yield Finding("metadata/valid", "fail", one.message, "correct the front matter", where)
     if not errors:
-        yield Finding("metadata/valid", "pass", "the Hub accepts the front matter", subject=CARD)
+        yield Finding(
+            "metadata/valid", "pass", "the Hub accepts the front matter", subject=CARD_FILE
+        )
     for one in problems:
         if one not in errors:
-            yield Finding("metadata/advice", "warn", one.message, subject=CARD)
+            yield Finding("metadata/advice", "warn", one.message, subject=CARD_FILE)
 
 
 def _base(data: dict[str, Any], base: str | None) -> Finding:
@@ -52,26 +57,28 @@ def _base(data: dict[str, Any], base: str | None) -> Finding:
         for key, value in wanted.items()
         if value is not None and data.get(key) not in (value, [value])
     ]
+    if base is None and not data.get("base_model"):
+        wrong.append("base_model is missing")
     return verdict(
         "metadata/base",
         "; ".join(wrong) or None,
         f"a quantized model of {base or data.get('base_model')} for mlx",
         "render the card again: `hubtool card`",
-        CARD,
+        CARD_FILE,
     )
 
 
 def _modality(subject: CheckSubject, data: dict[str, Any]) -> Finding:
-    """Without its tower a quant is no image-text-to-text model, and with it it is."""
-    has_vision = (subject.folder / VISION_SIDECAR).is_file()
-    tag = data.get("pipeline_tag")
+    """Without its towers a quant is no image-text-to-text model, and with them it is."""
+    towers, tag = has_towers(subject.folder), data.get("pipeline_tag")
     problem = None
-    if has_vision and tag != "image-text-to-text":
-        problem = f"pipeline_tag is {tag!r} although {VISION_SIDECAR} is there"
+    if towers != (tag == "image-text-to-text"):
+        there = "there" if towers else "not there"
+        problem = f"pipeline_tag is {tag!r} although the towers are {there}"
     return verdict(
         "metadata/modality",
         problem,
         f"pipeline_tag {tag}",
         "render the card again: `hubtool card`",
-        CARD,
+        CARD_FILE,
     )
