@@ -6,10 +6,11 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from hubtool.card.frontmatter import split_card
+from hubtool.base.source import DeclaredLicence
+from hubtool.card.compose import CARD_FILE
 from hubtool.card.provenance import FILE, LicenceFacts, Provenance
 from hubtool.checks.interface import CheckSubject, Finding, verdict
-from hubtool.checks.metadata import CARD
+from hubtool.checks.metadata import card_of
 from hubtool.errors import RefusedError
 from hubtool.licences.rules import require_licence
 from hubtool.records import hash_file
@@ -21,25 +22,32 @@ def check(subject: CheckSubject) -> Iterator[Finding]:
         yield Finding("licence/fields", "skip", f"no {FILE} says which licence the base has")
         return
     provenance = Provenance.of_folder(subject.folder)
-    yield _allowed(subject)
+    yield _allowed(subject, provenance)
     yield _fields(subject, provenance.licence)
     yield _files(subject, provenance)
 
 
-def _allowed(subject: CheckSubject) -> Finding:
-    if subject.base is None:
-        return Finding("licence/allowed", "skip", "the base's own repo was not read")
+def _allowed(subject: CheckSubject, provenance: Provenance) -> Finding:
+    """By the base's own declarations if they were read, else by the recorded ones."""
+    declared = subject.base.licences if subject.base else _recorded(provenance)
     try:
-        terms = require_licence(subject.base.licences)
+        terms = require_licence(declared)
     except RefusedError as error:
         return Finding("licence/allowed", "fail", error.message, error.remedy)
     return Finding("licence/allowed", "pass", f"{terms.label} lets derivatives be shared")
 
 
+def _recorded(provenance: Provenance) -> tuple[DeclaredLicence, ...]:
+    files = tuple(file.path for file in provenance.licence_files)
+    return tuple(
+        DeclaredLicence(one.repo, one.revision, one.identifiers, one.name, one.link, files)
+        for one in (provenance.licence, *provenance.also_bound_by)
+    )
+
+
 def _fields(subject: CheckSubject, recorded: LicenceFacts) -> Finding:
     """The card's fields are the recorded ones, and these are the base's."""
-    file = subject.folder / CARD
-    data = split_card(file.read_text(encoding="utf-8", errors="replace")).data
+    data = card_of(subject).data
     wanted: dict[str, Any] = {
         "license": list(recorded.identifiers),
         "license_name": recorded.name,
@@ -64,7 +72,7 @@ def _fields(subject: CheckSubject, recorded: LicenceFacts) -> Finding:
         "; ".join(wrong) or None,
         ", ".join(recorded.identifiers),
         "copy the base's fields: `hubtool card` does",
-        CARD,
+        CARD_FILE,
     )
 
 
