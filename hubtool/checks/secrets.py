@@ -7,25 +7,30 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from hubtool.artifact.headers import LENGTH_BYTES, header_length
 from hubtool.checks.interface import CheckSubject, Finding, verdict
 
 _TOKEN = re.compile(rb"\bhf_[A-Za-z0-9]{20,}|\bapi_org_[A-Za-z0-9]{20,}")
-# a vocabulary holds any text; a path or a short token in it means nothing
+# a vocabulary holds any text: a path or a short token in it means nothing
 _VOCABULARIES = ("tokenizer.json", "vocab.json", "merges.txt", "vocab.txt")
-_BINARY = (".safetensors", ".png", ".jpg", ".webp", ".gif", ".model", ".tiktoken", ".pdf")
+_SHORTEST_TOKEN = 4
+_SURELY_SECRET = 20  # characters; no vocabulary holds a token of this length by chance
+_BINARY = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".model", ".tiktoken", ".pdf")
 
 
 def check(subject: CheckSubject) -> Iterator[Finding]:
-    """``secrets/*`` over every text file of the folder."""
+    """``secrets/*`` over every text file of the folder, and the headers of the weights."""
     tokens, paths = [], []
+    own_paths = _own_paths(subject)
     for file in sorted(subject.folder.rglob("*")):
-        if not file.is_file() or file.suffix in _BINARY or file.name in _VOCABULARIES:
+        if not file.is_file() or file.suffix.lower() in _BINARY:
             continue
-        content = file.read_bytes()
-        name = file.relative_to(subject.folder).as_posix()
-        if _holds_token(content):
+        name, content = file.relative_to(subject.folder).as_posix(), _text_of(file)
+        vocabulary = file.name in _VOCABULARIES
+        if _holds_token(content, vocabulary=vocabulary):
             tokens.append(name)
-        paths += [f"{name} ({own})" for own in _own_paths(subject) if own.encode() in content]
+        if not vocabulary:
+            paths += [(name, path) for path, found in own_paths.items() if found.search(content)]
     yield verdict(
         "secrets/token",
         f"a token stands in {', '.join(tokens)}" if tokens else None,
@@ -33,21 +38,48 @@ def check(subject: CheckSubject) -> Iterator[Finding]:
         "remove it, and revoke that token on the Hub",
         tokens[0] if tokens else "",
     )
+    shown = ", ".join(f"{name} ({path})" for name, path in paths)
     yield verdict(
         "secrets/paths",
-        f"paths of this machine: {', '.join(paths)}" if paths else None,
+        f"paths of this machine: {shown}" if paths else None,
         "no path of this machine in any file",
         "remove them",
-        paths[0].split(" ")[0] if paths else "",
+        paths[0][0] if paths else "",
     )
 
 
-def _holds_token(content: bytes) -> bool:
-    own = os.environ.get("HF_TOKEN", "")
-    return _TOKEN.search(content) is not None or (len(own) > 3 and own.encode() in content)
+def _text_of(file: Path) -> bytes:
+    """All of a file; of safetensors the header, where converters leave notes."""
+    if file.suffix != ".safetensors":
+        return file.read_bytes()
+    with file.open("rb") as stream:
+        length = header_length(stream.read(LENGTH_BYTES), file.stat().st_size, name=file.name)
+        return stream.read(length)
 
 
-def _own_paths(subject: CheckSubject) -> tuple[str, ...]:
-    """The home folder and where the quant lies; never ``/`` alone."""
-    folder = subject.folder.absolute()
-    return tuple(f"{path}/" for path in {str(Path.home()), str(folder.parent)} if len(path) > 1)
+def _holds_token(content: bytes, *, vocabulary: bool) -> bool:
+    """Whether something like a Hub token stands there, or the value of ``HF_TOKEN``."""
+    own = os.environ.get("HF_TOKEN", "").encode()
+    telling = len(own) >= (_SURELY_SECRET if vocabulary else _SHORTEST_TOKEN)
+    return _TOKEN.search(content) is not None or (telling and own in content)
+
+
+def _own_paths(subject: CheckSubject) -> dict[str, re.Pattern[bytes]]:
+    """The home folder and where quant and base lie, each with a pattern that finds it.
+
+    Never ``/`` alone, and not within a longer path, an address or a closing
+    tag. A place right under the root is told only with something below it:
+    ``/data`` may be a word of any text.
+    """
+    folders = [subject.folder, *([subject.base_folder] if subject.base_folder else [])]
+    places = {Path.home(), *(folder.absolute().parent for folder in folders)}
+    places |= {place.resolve() for place in places}
+    return {
+        str(place): re.compile(
+            rb"(?<![\w.<-])"
+            + re.escape(os.fsencode(place))
+            + (rb"(?![\w-])" if len(place.parts) > 2 else b"/")
+        )
+        for place in sorted(places)
+        if len(place.parts) > 1
+    }
