@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from pathlib import Path
 
+from hubtool.artifact.layout import read_json_object
+from hubtool.base.architecture import is_known
 from hubtool.checks.interface import CheckSubject, Finding, verdict
 from hubtool.console import format_bytes
 
@@ -27,40 +28,55 @@ def check(subject: CheckSubject) -> Iterator[Finding]:
     """``loads/*``: what a user does first, done before anything is published."""
     from hubtool.quantize.blas import prefer_fast_blas
 
+    model_type = read_json_object(subject.folder / "config.json").get("model_type")
+    if not (subject.trust_remote_code or is_known(str(model_type))):
+        reason = f"mlx-lm has no model type {model_type!r}"
+        yield Finding("loads/generates", "skip", reason)
+        yield Finding("loads/near-base", "skip", reason)
+        return
     prefer_fast_blas()
-    yield _generates(subject)
-    yield _near_base(subject)
+    generates = _generates(subject)
+    yield generates
+    if generates.result == "fail":
+        yield Finding("loads/near-base", "skip", "there is nothing to compare until it runs")
+    else:
+        yield _near_base(subject)
 
 
 def _generates(subject: CheckSubject) -> Finding:
-    import mlx.core as mx
-    from mlx_lm import load
-    from mlx_lm.generate import generate_step
-
     try:
-        model, tokenizer, *_ = load(
-            str(subject.folder),
-            tokenizer_config={"trust_remote_code": subject.trust_remote_code},
-            trust_remote_code=subject.trust_remote_code,
-        )
+        text, finite = _first_words(subject)
     except (ValueError, TypeError, KeyError, RuntimeError, OSError) as error:
         return Finding(
             "loads/generates",
             "fail",
-            f"mlx-lm does not load it: {type(error).__name__}: {error}",
+            f"mlx-lm does not load and run it: {type(error).__name__}: {error}",
             "convert the model again with the mlx-lm of constraints.txt",
         )
-    model.set_dtype(mx.float32)  # mlx's CPU kernels take eight times as long in bfloat16
-    prompt = mx.array(tokenizer.encode(PROMPT))
-    steps = list(generate_step(prompt, model, max_tokens=NEW_TOKENS))
-    finite = all(bool(mx.isfinite(logprobs).all().item()) for _, logprobs in steps)
-    text = tokenizer.decode([int(token) for token, _ in steps])
     return verdict(
         "loads/generates",
         None if finite else "its logits hold NaN or infinity",
         f"mlx-lm loads it and writes {text.strip()[:60]!r}",
         "convert the model again; if it stays, the base is damaged",
     )
+
+
+def _first_words(subject: CheckSubject) -> tuple[str, bool]:
+    """What the model writes after the prompt, and whether all its logits were finite."""
+    import mlx.core as mx
+    from mlx_lm import load
+    from mlx_lm.generate import generate_step
+
+    model, tokenizer, *_ = load(
+        str(subject.folder),
+        tokenizer_config={"trust_remote_code": subject.trust_remote_code},
+        trust_remote_code=subject.trust_remote_code,
+    )
+    model.set_dtype(mx.float32)  # mlx's CPU kernels take eight times as long in bfloat16
+    prompt = mx.array(tokenizer.encode(PROMPT))
+    steps = list(generate_step(prompt, model, max_tokens=NEW_TOKENS))
+    finite = all(bool(mx.isfinite(logprobs).all().item()) for _, logprobs in steps)
+    return tokenizer.decode([int(token) for token, _ in steps]), finite
 
 
 def _near_base(subject: CheckSubject) -> Finding:
@@ -88,6 +104,5 @@ def _near_base(subject: CheckSubject) -> Finding:
     )
 
 
-@functools.cache
 def _weights_bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.glob("*.safetensors"))

@@ -47,7 +47,7 @@ def require_passed(findings: Findings) -> Findings:
             for one in failed
         ]
         raise ChecksFailed(
-            f"{len(failed)} checks failed:\n" + "\n".join(lines),
+            f"{len(failed)} of {len(findings.findings)} checks failed:\n" + "\n".join(lines),
             "mend what they name; nothing was published",
             findings=[one.id for one in failed],
         )
