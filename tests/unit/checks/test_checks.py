@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import struct
 from collections.abc import Callable
@@ -11,61 +10,14 @@ from pathlib import Path
 import pytest
 
 from hubtool.artifact.headers import read_header
-from hubtool.base.source import Base, DeclaredLicence
-from hubtool.card.provenance import CardWish, LicenceFacts
-from hubtool.card.templates import brand_sha256, template_sha256
-from hubtool.card.write import lay_out
-from hubtool.checks import layout, licence, metadata, secrets, tensors
+from hubtool.checks import card, layout, licence, metadata, secrets, tensors
 from hubtool.checks.interface import Check, CheckSubject
 from hubtool.checks.run import families, require_passed, run_checks
 from hubtool.errors import ChecksFailed
-from hubtool.records import hash_file
-from tests.support.card_facts import provenance
-from tests.support.toy_weights import safetensors_bytes, write_quant
+from tests.support.sound_quant import BASE, base, change_json, remove, replace, write
+from tests.support.toy_weights import packed_linear, safetensors_bytes
 
-LICENCE = b"Terms of a test\n"
-BASE = "acme/base"
-REVISION = "a" * 40
-
-
-@pytest.fixture
-def quant(tmp_path: Path) -> Path:
-    """A sound quant of toy weights: everything but a model that would load."""
-    folder = tmp_path / "work" / "quant"
-    write_quant(folder)
-    (folder / "LICENSE").write_bytes(LICENCE)
-    (folder / "tokenizer.json").write_text("{}")
-    wish = CardWish("plain", template_sha256("plain"), "plain", brand_sha256("plain"), None, None)
-    made = provenance(
-        base_repo=BASE,
-        base_revision=REVISION,
-        drafter=None,
-        licence=LicenceFacts(BASE, REVISION, ("mit",), None, None),
-        licence_files=(hash_file(folder, "LICENSE"),),
-        template="plain",
-        brand="plain",
-    )
-    lay_out(folder, made, None, wish, {}, existing=None).write(folder)
-    return folder
-
-
-def base(**changes: object) -> Base:
-    own = DeclaredLicence(BASE, REVISION, ("mit",), None, None, ("LICENSE",))
-    whole = Base(
-        repo=BASE,
-        revision=REVISION,
-        config={},
-        card_metadata={},
-        files=(),
-        licences=(own,),
-        gated="",
-        private=False,
-        target_repo="me/q",
-        canonical_url="",
-    )
-    return dataclasses.replace(whole, **changes)  # type: ignore[arg-type]
-
-
+FIRST = "model.layers.0.mlp.up_proj"
 CHEAP = ("layout", "metadata", "licence", "card", "secrets", "tensors")
 
 
@@ -74,36 +26,6 @@ def test_a_sound_quant_passes_every_check(quant: Path) -> None:
     found = [one for name in CHEAP for one in families()[name](subject)]
     assert [one for one in found if one.result not in ("pass", "warn")] == []
     assert {one.id.split("/")[0] for one in found} == set(CHEAP)
-
-
-def change_json(path: str, **changes: object) -> Callable[[Path], None]:
-    def change(folder: Path) -> None:
-        file = folder / path
-        file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
-
-    return change
-
-
-def replace(path: str, old: str, new: str) -> Callable[[Path], None]:
-    def change(folder: Path) -> None:
-        text = (folder / path).read_text()
-        assert old in text
-        (folder / path).write_text(text.replace(old, new))
-
-    return change
-
-
-def write(path: str, content: str | bytes) -> Callable[[Path], None]:
-    def change(folder: Path) -> None:
-        data = content.encode() if isinstance(content, str) else content
-        (folder / path).parent.mkdir(exist_ok=True)
-        (folder / path).write_bytes(data)
-
-    return change
-
-
-def remove(path: str) -> Callable[[Path], None]:
-    return lambda folder: (folder / path).unlink()
 
 
 def add_sidecar(folder: Path) -> None:
@@ -128,6 +50,35 @@ def not_finite(folder: Path) -> None:
         stream.write(struct.pack("<H", 0x7FC0))
 
 
+def indexed_mtp(folder: Path) -> None:
+    head = safetensors_bytes({"mtp.x": ("BF16", (4,))})
+    write("optiq/mtp.safetensors", head)(folder)
+    places = {"model.norm.weight": "model.safetensors", "mtp.x": "optiq/mtp.safetensors"}
+    write("model.safetensors.index.json", json.dumps({"weight_map": places}))(folder)
+
+
+def hidden_index(folder: Path) -> None:
+    add_sidecar(folder)
+    write("model.safetensors.index.json", '{"weight_map": {}}')(folder)
+
+
+def weights(**changes: tuple[str, tuple[int, ...]] | None) -> Callable[[Path], None]:
+    """The toy weights with parts of their first component changed, or taken away."""
+    tensors = dict(packed_linear(FIRST, 128, 64, 4))
+    for part, tensor in changes.items():
+        del tensors[f"{FIRST}.{part}"]
+        if tensor is not None:
+            tensors[f"{FIRST}.{part}"] = tensor
+    return write("model.safetensors", safetensors_bytes(tensors))
+
+
+def note_in_header(folder: Path) -> None:
+    tensors = {"vision_tower.x": ("BF16", (4,))}
+    noted = safetensors_bytes(tensors, {"source": f"{folder.parent}/base"})
+    (folder / "optiq_vision.safetensors").write_bytes(noted)
+
+
+PACKED = "tensors/packing"
 FAILURES: list[tuple[Check, Callable[[Path], None], str, str, str]] = [
     (layout.check, remove("config.json"), "layout/whole", "", "config.json"),
     (layout.check, write("x/a.bin", ""), "layout/files", "x/a.bin", "must not be published"),
@@ -135,6 +86,11 @@ FAILURES: list[tuple[Check, Callable[[Path], None], str, str, str]] = [
     (layout.check, write(".env", ""), "layout/files", ".env", ".env"),
     (layout.check, wrong_index, "layout/index", "model.safetensors.index.json", "ghost"),
     (layout.check, add_sidecar, "layout/index", "model.safetensors.index.json", "is missing"),
+    (layout.check, hidden_index, "layout/index", "model.safetensors.index.json", "hides the index"),
+    (layout.check, indexed_mtp, "layout/index", "model.safetensors.index.json", "loaders would"),
+    (layout.check, write("A.BIN", ""), "layout/files", "A.BIN", "A.BIN"),
+    (layout.check, write("x/a.pyc", ""), "layout/files", "x/a.pyc", "x/a.pyc"),
+    (layout.check, write("a.partial", ""), "layout/files", "a.partial", "a.partial"),
     (layout.check, stored_twice, "layout/once", "", "model.norm.weight"),
     (layout.check, remove("tokenizer.json"), "layout/companions", "", "no tokenizer"),
     (
@@ -171,7 +127,14 @@ FAILURES: list[tuple[Check, Callable[[Path], None], str, str, str]] = [
         add_sidecar,
         "metadata/modality",
         "README.md",
-        "although optiq_vision.safetensors is there",
+        "although the towers are there",
+    ),
+    (
+        metadata.check,
+        replace("README.md", "pipeline_tag: text", "pipeline_tag: image-text-to-text #"),
+        "metadata/modality",
+        "README.md",
+        "although the towers are not there",
     ),
     (
         licence.check,
@@ -182,6 +145,20 @@ FAILURES: list[tuple[Check, Callable[[Path], None], str, str, str]] = [
     ),
     (licence.check, remove("LICENSE"), "licence/files", "", "LICENSE is missing"),
     (licence.check, write("LICENSE", "mine"), "licence/files", "", "not as the base has it"),
+    (
+        card.check,
+        replace("README.md", "pipeline_tag: text-generation", "pipeline_tag: fill-mask"),
+        "card/facts",
+        "README.md",
+        "pipeline_tag is 'fill-mask', the facts say 'text-generation'",
+    ),
+    (
+        card.check,
+        write("tokenizer_config.json", "{"),
+        "card/facts",
+        "README.md",
+        "tokenizer_config.json is not JSON",
+    ),
     (secrets.check, write("notes.md", "hf_" + "a" * 34), "secrets/token", "notes.md", "a token"),
     (
         secrets.check,
@@ -189,6 +166,61 @@ FAILURES: list[tuple[Check, Callable[[Path], None], str, str, str]] = [
         "secrets/paths",
         "notes.md",
         "paths of this machine",
+    ),
+    (
+        secrets.check,
+        lambda folder: write("notes.md", f"I keep it in {folder.parent}.")(folder),
+        "secrets/paths",
+        "notes.md",
+        "paths of this machine",
+    ),
+    (
+        secrets.check,
+        note_in_header,
+        "secrets/paths",
+        "optiq_vision.safetensors",
+        "paths of this machine",
+    ),
+    (
+        secrets.check,
+        write("tokenizer.json", json.dumps({"a": "hf_" + "a" * 34})),
+        "secrets/token",
+        "tokenizer.json",
+        "a token",
+    ),
+    (tensors.check, weights(scales=None), PACKED, f"{FIRST}.weight", "is not there"),
+    (tensors.check, weights(weight=None), PACKED, f"{FIRST}.scales", "found nothing"),
+    (tensors.check, weights(weight=("F32", (128, 64))), PACKED, f"{FIRST}.scales", "found F32"),
+    (tensors.check, weights(scales=("U32", (128, 1))), PACKED, f"{FIRST}.biases", "U32 [128, 1]"),
+    (tensors.check, weights(biases=("BF16", (64, 1))), PACKED, f"{FIRST}.biases", "BF16 [64, 1]"),
+    (tensors.check, weights(biases=None), PACKED, FIRST, "no model.layers.0.mlp.up_proj.biases"),
+    (
+        tensors.check,
+        weights(scales=("BF16", (64, 1)), biases=("BF16", (64, 1))),
+        PACKED,
+        FIRST,
+        "a weight of shape [128, 8] cannot have scales of shape [64, 1]",
+    ),
+    (
+        tensors.check,
+        weights(scales=("BF16", (128, 0)), biases=("BF16", (128, 0))),
+        PACKED,
+        FIRST,
+        "cannot have scales of shape [128, 0]",
+    ),
+    (
+        tensors.check,
+        weights(weight=("U32", (128, 16))),
+        PACKED,
+        FIRST,
+        "the file has 16 (8 bit)",
+    ),
+    (
+        tensors.check,
+        write("model.safetensors", safetensors_bytes({"a.weight": ("BF16", (4,))})),
+        PACKED,
+        "",
+        "nothing is quantized",
     ),
     (tensors.check, not_finite, "tensors/finite", "model.safetensors", "model.norm.weight holds"),
 ]
@@ -211,21 +243,6 @@ def test_a_check_fails_where_it_must_and_says_on_what(
     assert found[id_].remedy
 
 
-def test_a_licence_of_the_base_that_was_widened_is_told(quant: Path) -> None:
-    strict = DeclaredLicence(BASE, REVISION, ("gemma",), None, None, ("LICENSE", "NOTICE"))
-    subject = CheckSubject(quant, base=base(licences=(strict,)))
-    failed = {one.id: one.message for one in licence.check(subject) if one.result == "fail"}
-    assert "the base (('gemma',)" in failed["licence/fields"]
-    assert "NOTICE of the base was not copied" in failed["licence/files"]
-
-
-def test_a_licence_that_forbids_derivatives_is_told(quant: Path) -> None:
-    none = DeclaredLicence(BASE, REVISION, ("cc-by-nd-4.0",), None, None, ())
-    subject = CheckSubject(quant, base=base(licences=(none,)))
-    failed = [one.id for one in licence.check(subject) if one.result == "fail"]
-    assert "licence/allowed" in failed
-
-
 def test_python_files_may_stay_where_they_were_allowed(quant: Path) -> None:
     (quant / "modeling.py").write_text("")
     subject = CheckSubject(quant, trust_remote_code=True)
@@ -244,8 +261,24 @@ def test_weights_that_cannot_be_read_fail_with_their_error(quant: Path) -> None:
     assert "loads/generates" in caught.value.message
 
 
-def test_a_model_that_mlx_lm_cannot_load_fails(quant: Path) -> None:
-    failed = {one.id: one for one in families()["loads"](CheckSubject(quant))}
-    assert failed["loads/generates"].result == "fail"
-    assert "mlx-lm does not load it" in failed["loads/generates"].message
-    assert failed["loads/near-base"].result == "skip"
+def test_a_card_without_a_base_fails_although_nothing_says_which_it_is(quant: Path) -> None:
+    remove("optiq/release.json")(quant)
+    replace("README.md", f"base_model: {BASE}\n", "")(quant)
+    found = {one.id: one for one in metadata.check(CheckSubject(quant))}
+    assert found["metadata/base"].result == "fail"
+    assert found["metadata/base"].message == "base_model is missing"
+
+
+@pytest.mark.parametrize("content", ["{", "[]"])
+def test_a_damaged_config_is_a_finding_of_every_family_that_reads_it(
+    quant: Path, content: str
+) -> None:
+    (quant / "config.json").write_text(content)
+    failed = {one.id: one.message for one in run_checks(CheckSubject(quant)).failed}
+    assert {name for name, text in failed.items() if text.startswith("config.json ")} == {
+        "layout/readable",
+        "metadata/readable",
+        "card/facts",
+        "tensors/readable",
+        "loads/readable",
+    }
