@@ -121,8 +121,17 @@ class Console:
         """A warning; on GitHub also as an annotation."""
         if self.mode != "silent":
             self._write(f"warning: {text}")
-        if os.environ.get("GITHUB_ACTIONS") == "true" and self.mode == "plain":
-            self._write("::warning::" + _annotation(redact(text)))
+        self.annotate("warning", text)
+
+    def annotate(
+        self, level: Literal["error", "warning"], text: str, *, title: str = "", file: str = ""
+    ) -> None:
+        """A line that GitHub shows beside the change, at ``file``; nothing anywhere else."""
+        if os.environ.get("GITHUB_ACTIONS") != "true" or self.mode != "plain":
+            return
+        places = {"file": file, "title": title}
+        given = ",".join(f"{key}={_property(value)}" for key, value in places.items() if value)
+        self._write(f"::{level}{f' {given}' if given else ''}::{_annotation(redact(text))}")
 
     def error(self, text: str) -> None:
         """An error for people, on stderr in every mode but silent."""
@@ -231,3 +240,7 @@ def _amount(done: float, total: float, unit: str) -> str:
 
 def _annotation(text: str) -> str:
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _annotation(text).replace(":", "%3A").replace(",", "%2C")

@@ -56,6 +56,20 @@ def test_json_mode_prints_records_on_stdout_and_no_messages() -> None:
     assert stderr.getvalue() == ""
 
 
+def test_an_annotation_names_its_file_and_is_seen_on_github_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stderr = io.StringIO()
+    console = Console("plain", stderr=stderr)
+    console.annotate("error", "nobody sees this")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    Console("json", stderr=stderr).annotate("error", "nor this")
+    console.annotate("error", "100%\nwrong: a, b", title="card/facts: 1", file="a,b.md")
+    assert stderr.getvalue() == (
+        "::error file=a%2Cb.md,title=card/facts%3A 1::100%25%0Awrong: a, b\n"
+    )
+
+
 def test_warnings_are_annotations_on_github(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     stderr = io.StringIO()
