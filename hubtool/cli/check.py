@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -13,6 +13,7 @@ from hubtool.errors import PathNotFound
 
 if TYPE_CHECKING:
     from hubtool.checks.interface import Finding
+    from hubtool.console import Console
 
 MARKS = {"pass": "ok  ", "fail": "FAIL", "warn": "warn", "skip": "skip"}
 
@@ -33,7 +34,7 @@ def check(
 ) -> None:
     """Run every check on a quant folder.
 
-    Exit code 1 if one fails.
+    Exit code 1 if one fails. On GitHub each finding is an annotation as well.
 
     Example: hubtool check ./quant --base-folder ./base
     """
@@ -53,8 +54,21 @@ def check(
     findings = run_checks(subject, console=console)
     console.data(findings.to_json())
     console.result("\n".join(_line(finding) for finding in findings.findings))
+    for finding in findings.findings:
+        _annotate(finding, folder, console)
     if findings.failed:
         raise typer.Exit(1)
+
+
+def _annotate(finding: Finding, folder: Path, console: Console) -> None:
+    """Tell GitHub what failed or is to be heeded, at its file where it has one."""
+    if finding.result not in ("fail", "warn"):
+        return
+    path = folder / finding.subject.split(",")[0]  # "README.md, line 7"
+    file = path.as_posix() if path.is_file() else ""
+    level: Literal["error", "warning"] = "error" if finding.result == "fail" else "warning"
+    text = ". ".join(part for part in (finding.message, finding.remedy) if part)
+    console.annotate(level, text, title=finding.id, file=file)
 
 
 def _line(finding: Finding) -> str:

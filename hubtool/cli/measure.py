@@ -40,6 +40,7 @@ def measure(
     console = open_console(json_output)
 
     from hubtool.quantize.calibration import load_mix
+    from hubtool.quantize.checkpoint import FILE_NAME
     from hubtool.quantize.sensitivity import measure_sensitivity
     from hubtool.release.manifest import check_quantize_options
 
@@ -65,6 +66,7 @@ def measure(
         trust_remote_code=trust_remote_code,
     )
     result.write(out)
+    (out.absolute().parent / FILE_NAME).unlink()
     console.data(result.to_json())
     console.result(
         f"{out}: {len(result.components)} components at {len(want.candidate_bits)} widths"

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from hubtool.quantize.calibration import load_mix
+from hubtool.quantize.optiq_files import read_making
 from tests.support.tiny_models import save_tiny_model
 
 
-def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "hubtool", *arguments],
         cwd=cwd,
+        env={**os.environ, **variables},
         capture_output=True,
         text=True,
         timeout=120,
@@ -29,7 +33,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_tiny_model(root / "base", "llama")
     measured = run("measure", "base", "--tokens", "96", cwd=root)
     assert measured.returncode == 0, measured.stderr
-    quantized = run("quantize", "base", "quant", "--explain", cwd=root)
+    assert sorted(path.name for path in root.iterdir()) == ["base", "sensitivity.json"]
+    quantized = run(
+        "quantize", "base", "quant", "--sensitivity", "sensitivity.json", "--explain", cwd=root
+    )
     assert quantized.returncode == 0, quantized.stderr
     assert "model.layers.0.mlp.down_proj" in quantized.stdout
     return root
@@ -42,6 +49,16 @@ def test_the_quant_is_what_the_budget_says(folder: Path) -> None:
     assert stats["nominal_bpw"] == pytest.approx(5.0, abs=0.02)
     assert {share["bits"] for share in stats["widths"]} == {4, 8}
     assert json.loads((folder / "quant/optiq/metadata.json").read_text())["tool"] == "hubtool"
+
+
+def test_without_sensitivities_quantize_measures_first(folder: Path) -> None:
+    done = run("quantize", "base", "deep/measured", "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["nominal_bpw"] == pytest.approx(5.0, abs=0.02)
+    written = read_making(folder / "deep/measured")
+    assert written is not None
+    assert written.measurement.calibration_sha256 == load_mix(None).sha256
+    assert [path.name for path in (folder / "deep").iterdir()] == ["measured"]
 
 
 def test_a_base_without_towers_splits_into_nothing(folder: Path) -> None:
@@ -58,6 +75,20 @@ def test_check_lists_what_is_missing_and_exits_1(folder: Path) -> None:
     assert found["loads/generates"] == found["loads/near-base"] == "pass"
 
 
+def test_on_github_each_failed_check_is_an_annotation_at_its_file(folder: Path) -> None:
+    (folder / "quant/README.md").write_text("---\nlicense: [a, a\n---\n")
+    done = run("check", "quant", cwd=folder, GITHUB_ACTIONS="true")
+    (folder / "quant/README.md").unlink()
+    assert done.returncode == 1
+    listed = [line for line in done.stderr.splitlines() if line.startswith("::error ")]
+    assert any(
+        line.startswith("::error file=quant/README.md,title=metadata/valid::Invalid YAML")
+        for line in listed
+    )
+    failed = [line for line in done.stdout.splitlines() if line.startswith("FAIL")]
+    assert len(listed) == len(failed) > 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -65,7 +96,10 @@ def test_check_lists_what_is_missing_and_exits_1(folder: Path) -> None:
         (("measure", "base", "--candidate-bits", "4,7"), "widths must be taken from"),
         (("quantize", "base", "quant"), "exists already"),
         (("quantize", "base", "new", "--sensitivity", "none.json"), "hubtool measure base"),
-        (("quantize", "base", "new", "--target-bpw", "3"), "budget"),
+        (
+            ("quantize", "base", "new", "--sensitivity", "sensitivity.json", "--target-bpw", "3"),
+            "budget",
+        ),
         (("split", "base", "nowhere"), "nowhere has no config.json"),
         (("inspect", "nowhere"), "no folder at nowhere"),
         (("check", "nowhere"), "no folder at nowhere"),
