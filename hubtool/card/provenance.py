@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from hubtool.base.source import Base
 from hubtool.card.templates import template_sha256
+from hubtool.licences.families import family_of
 from hubtool.licences.rules import LicenceTerms
 from hubtool.quantize.imported import claims_of_folder
 from hubtool.quantize.optiq_files import TOOL, MeasurementFacts, read_making
@@ -33,6 +34,8 @@ class LicenceFacts:
     identifiers: tuple[str, ...]
     name: str | None
     link: str | None
+    shown: str | None = None  # a phrase that the card must show
+    limit: str | None = None  # one sentence
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,6 +85,7 @@ class CardWish:
     brand_sha256: str
     drafter: str | None
     baseline: str | None
+    notice: str | None = None  # the line for the Notice file, where the base's texts lack it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,7 +135,16 @@ def provenance_of(
 
 
 def _licence(terms: LicenceTerms) -> LicenceFacts:
-    return LicenceFacts(terms.repo, terms.revision, terms.identifiers, terms.name, terms.link)
+    family = family_of(terms)
+    return LicenceFacts(
+        repo=terms.repo,
+        revision=terms.revision,
+        identifiers=terms.identifiers,
+        name=terms.name,
+        link=terms.link,
+        shown=family.shown,
+        limit=family.limit,
+    )
 
 
 def _qat_evidence(base: Base) -> str | None:

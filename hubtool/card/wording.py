@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hubtool.card.facts import CardFacts
+from hubtool.card.provenance import LicenceFacts
 from hubtool.console import format_bytes
 from hubtool.scores.capability import Capability
 
@@ -129,6 +130,12 @@ def change_notice(facts: CardFacts) -> str:
         parts.append(f"So are those in {facts.mtp.files[0]}.")
     parts.append("New files: this card and those under optiq/.")
     return " ".join(parts)
+
+
+def licence_terms(licence: LicenceFacts) -> str | None:
+    """What a licence wants shown, and its limit: one or two sentences, None for neither."""
+    parts = [part.rstrip(".") + "." for part in (licence.shown, licence.limit) if part]
+    return " ".join(parts) or None
 
 
 def licence_label(facts: CardFacts) -> str:

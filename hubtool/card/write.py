@@ -11,6 +11,7 @@ from typing import ClassVar
 from hubtool.artifact.stats import stats_of_folder
 from hubtool.base.source import Base
 from hubtool.card.compose import CARD_FILE, facts_of
+from hubtool.card.facts import CardFacts
 from hubtool.card.provenance import (
     FILE,
     SCORES_FILE,
@@ -20,7 +21,9 @@ from hubtool.card.provenance import (
     provenance_of,
 )
 from hubtool.card.render import render_card
+from hubtool.card.wording import change_notice
 from hubtool.errors import CardMetadataInvalid
+from hubtool.licences.families import NOTICE_FILE, family_of, notices
 from hubtool.licences.rules import require_licence
 from hubtool.quantize.allocation import Allocation
 from hubtool.quantize.optiq_files import write_optiq_files
@@ -89,11 +92,14 @@ class Page:
     provenance: Provenance
     scores: ScoreSet | None
     licence_texts: dict[str, bytes]
+    notice: str | None  # content of the file Notice, where a licence asks for one
 
     def write(self, folder: Path) -> None:
         """Lay the card and its records into ``folder``, every file whole; the card comes last."""
         for name, content in self.licence_texts.items():
             write_whole(folder / name, content)
+        if self.notice is not None:
+            write_whole(folder / NOTICE_FILE, self.notice)
         if self.scores is not None:
             self.scores.write(folder / SCORES_FILE)
         files = {*_paths(folder), FILE, CARD_FILE}
@@ -135,13 +141,35 @@ def lay_out(
     existing: bytes | None,
 ) -> Page:
     """The card of known provenance, rendered as ``wish`` says into ``existing``."""
+    facts = facts_of(folder, provenance, scores)
     rendered = render_card(
-        facts_of(folder, provenance, scores),
+        facts,
         template=wish.template,
         brand=wish.brand,
         existing=_text_of(existing, provenance.repo),
     )
-    return Page(rendered.text, rendered.kept_edits, provenance, scores, licence_texts)
+    return Page(
+        text=rendered.text,
+        kept_edits=rendered.kept_edits,
+        provenance=provenance,
+        scores=scores,
+        licence_texts=licence_texts,
+        notice=_notice(facts, wish, licence_texts),
+    )
+
+
+def _notice(facts: CardFacts, wish: CardWish, licence_texts: dict[str, bytes]) -> str | None:
+    """The line that a licence of the chain prints for it, then our change notice apart from it.
+
+    None where none asks, where the base's own such file was copied, and where a card is rendered
+    anew without the texts: then the file that is there stays.
+    """
+    asked = any(family_of(one).notice for one in (facts.licence, *facts.also_bound_by))
+    copied = any(name.lower().startswith("notice") for name in licence_texts)
+    lines = (wish.notice.strip(),) if wish.notice else notices(licence_texts)
+    if not asked or copied or not lines:
+        return None
+    return "\n".join(lines) + f"\n\n{change_notice(facts)}\n"
 
 
 def sha256_of(content: bytes | None) -> str | None:

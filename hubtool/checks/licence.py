@@ -12,6 +12,7 @@ from hubtool.card.provenance import FILE, LicenceFacts, Provenance
 from hubtool.checks.interface import CheckSubject, Finding, verdict
 from hubtool.checks.metadata import card_of
 from hubtool.errors import RefusedError
+from hubtool.licences.families import NOTICE_FILE, family_of
 from hubtool.licences.rules import require_licence
 from hubtool.records import hash_file
 
@@ -25,6 +26,7 @@ def check(subject: CheckSubject) -> Iterator[Finding]:
     yield _allowed(subject, provenance)
     yield _fields(subject, provenance.licence)
     yield _files(subject, provenance)
+    yield _notice(subject, provenance)
 
 
 def _allowed(subject: CheckSubject, provenance: Provenance) -> Finding:
@@ -73,6 +75,20 @@ def _fields(subject: CheckSubject, recorded: LicenceFacts) -> Finding:
         ", ".join(recorded.identifiers),
         "copy the base's fields: `hubtool card` does",
         CARD_FILE,
+    )
+
+
+def _notice(subject: CheckSubject, provenance: Provenance) -> Finding:
+    """A file named Notice, where a licence of the chain asks the publisher for one."""
+    chain = (provenance.licence, *provenance.also_bound_by)
+    asking = [one.name or ", ".join(one.identifiers) for one in chain if family_of(one).notice]
+    there = any(file.name.lower().startswith("notice") for file in subject.folder.iterdir())
+    return verdict(
+        "licence/notice",
+        f"{asking[0]} asks for a file named {NOTICE_FILE}" if asking and not there else None,
+        f"{NOTICE_FILE} is there" if asking else "no licence asks for a Notice",
+        "render the card again with --base, or write the licence's line into it",
+        NOTICE_FILE if asking else "",
     )
 
 

@@ -53,6 +53,13 @@ def release(
         Path | None,
         typer.Option(help="Folder that another tool quantized: do the rest with it."),
     ] = None,
+    accept_licence: Annotated[
+        list[str] | None,
+        typer.Option(help="A licence with limits that you have read; repeatable.", metavar="ID"),
+    ] = None,
+    notice: Annotated[
+        Path | None, typer.Option(help="File with the Notice line that the licence asks for.")
+    ] = None,
     manifest: Annotated[
         Path | None, typer.Option(help="YAML file with all of this; flags override it.")
     ] = None,
@@ -121,6 +128,8 @@ def release(
         "baseline": baseline,
         "drafter": drafter,
         "quant": str(quant.absolute()) if quant else None,
+        "accept_licences": tuple(accept_licence) if accept_licence else None,
+        "notice": str(notice) if notice else None,
         "card": without_unset({"template": template, "brand": brand}),
     }
     wanted = pinned(load_manifest(manifest, flags), manifest)

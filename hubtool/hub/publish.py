@@ -62,6 +62,7 @@ class Receipt(Record):
     changed_bytes: int  # of the files that the commit added or changed
     pull_request_url: str | None
     verified: bool
+    accepted_licences: tuple[str, ...] = ()  # those with limits that the publisher took on
 
 
 def make_plan(

@@ -84,6 +84,12 @@ class ReleaseManifest(_Part):
         None, description="score file of the baseline, if `scores` does not hold it"
     )
     quant: str | None = Field(None, description="folder that another tool quantized")
+    accept_licences: tuple[str, ...] = Field(
+        (), description="licences with limits that you have read and accept"
+    )
+    notice: str | None = Field(
+        None, description="file with the Notice line of a licence whose text the base does not hold"
+    )
     card: CardOptions = CardOptions()
 
     @property
@@ -107,7 +113,7 @@ def load_manifest(file: Path | None, flags: dict[str, Any]) -> ReleaseManifest:
         if not file.is_file():
             raise PathNotFound(f"no manifest at {file}", "check the path after --manifest")
         data = _read_yaml(file)
-        for key in ("scores", "baseline_scores", "quant"):
+        for key in ("scores", "baseline_scores", "quant", "notice"):
             if data.get(key):
                 data[key] = str(file.parent / data[key])
     merged = _overlay(data, flags)

@@ -91,7 +91,7 @@ def release(
             plan = planned(done, manifest.publish)
             plan.write(work.root / "plan.json")
             return ReleaseResult(revision, work.quant, None, plan)
-        receipt = done.get(Receipt)
+        receipt = dataclasses.replace(done.get(Receipt), accepted_licences=manifest.accept_licences)
         receipt.write(work.root / "receipt.json")
         sent = receipt.committed and journal.last(Push.name) != before
         return ReleaseResult(revision, work.quant, receipt, None, sent)

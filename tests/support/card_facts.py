@@ -27,7 +27,10 @@ def provenance(**changes: Any) -> Provenance:
         qat_evidence="its name",
         languages=(),
         base_tags=("gemma4",),
-        licence=LicenceFacts(BASE, REVISION, ("gemma",), None, "https://ai.google.dev/gemma/terms"),
+        licence=LicenceFacts(
+            *(BASE, REVISION, ("gemma",), None, "https://ai.google.dev/gemma/terms"),
+            limit="Use is bound by the restrictions that the terms name.",
+        ),
         licence_files=(FileHash("LICENSE", 8000, "a" * 64),),
         also_bound_by=(),
         measurement=MeasurementFacts(

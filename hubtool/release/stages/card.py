@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from hubtool.artifact.layout import Artifact
 from hubtool.base.source import Base, Snapshot
 from hubtool.card.compose import CARD_FILE
 from hubtool.card.provenance import CardWish
 from hubtool.card.templates import brand_sha256, template_sha256
 from hubtool.card.write import Card, CardSources, sha256_of, write_card
+from hubtool.errors import PathNotFound
 from hubtool.hub.client import HubClient
 from hubtool.licences.rules import require_licence
 from hubtool.quantize.allocation import Allocation
@@ -33,6 +36,7 @@ class WriteCard(Stage[CardWish, Card]):
             brand_sha256=brand_sha256(manifest.card.brand),
             drafter=manifest.drafter,
             baseline=manifest.baseline,
+            notice=_notice(manifest.notice),
         )
 
     def run(self, context: Context, want: CardWish) -> Card:
@@ -63,6 +67,14 @@ class WriteCard(Stage[CardWish, Card]):
         published = _published_card(context.hub, context.get(Base).target_repo)
         ours = (context.work.quant / CARD_FILE).read_bytes()
         return sha256_of(published) in (record.merged_with, sha256_of(ours))
+
+
+def _notice(file: str | None) -> str | None:
+    if file is None:
+        return None
+    if not Path(file).is_file():
+        raise PathNotFound(f"no file at {file}", "check the path after --notice")
+    return Path(file).read_text(encoding="utf-8")
 
 
 def _published_card(hub: HubClient, repo: str) -> bytes | None:

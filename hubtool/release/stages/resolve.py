@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 from hubtool.base.source import Base, resolve_base
-from hubtool.licences.rules import require_licence
+from hubtool.errors import LicenceUnclear
+from hubtool.licences.families import missing_notice, require_accepted
+from hubtool.licences.rules import LicenceTerms, require_licence
 from hubtool.release.manifest import ReleaseManifest
 from hubtool.release.stage import Context, Stage
 
@@ -19,6 +21,8 @@ class ResolveOptions:
     target_repo: str
     publishes: bool
     trust_remote_code: bool
+    accept_licences: tuple[str, ...]
+    notice: bool  # the line for the Notice file is given
 
 
 class Resolve(Stage[ResolveOptions, Base]):
@@ -37,6 +41,8 @@ class Resolve(Stage[ResolveOptions, Base]):
             target_repo=manifest.target_repo,
             publishes=self._publishes,
             trust_remote_code=manifest.quantize.trust_remote_code,
+            accept_licences=manifest.accept_licences,
+            notice=manifest.notice is not None,
         )
 
     def run(self, context: Context, want: ResolveOptions) -> Base:
@@ -51,7 +57,24 @@ class Resolve(Stage[ResolveOptions, Base]):
             trust_remote_code=want.trust_remote_code,
         )
         terms = require_licence(base.licences)
+        require_accepted(terms, want.target_repo.split("/")[1], want.accept_licences)
+        if not want.notice:
+            _require_notice(context, base, terms)
         context.console.fact("base", f"{base.repo} at {base.revision[:12]}")
         context.console.fact("licence", terms.label)
         context.console.fact("to be published as", base.target_repo)
         return base
+
+
+def _require_notice(context: Context, base: Base, terms: LicenceTerms) -> None:
+    """Stop now rather than after hours if the line for the Notice file is not to be had."""
+    texts = {
+        name: context.hub.read_bytes(base.repo, name, base.revision) or b"" for name in terms.files
+    }
+    missing = missing_notice(terms, texts)
+    if missing is not None:
+        raise LicenceUnclear(
+            f"{base.repo}: {missing} asks for a file named Notice with a line that the licence "
+            "prints, and the repo does not hold that text",
+            "copy the line from the licence into a file and add --notice FILE",
+        )
