@@ -80,11 +80,31 @@ def _hostile_names() -> CardFacts:
     return build_facts(made, stats(), set_, has_chat_template=True, has_towers=True)
 
 
+def _three_widths() -> CardFacts:
+    widths = ((3, 40, 1_000_000_000), (4, 200, 5_000_000_000), (8, 103, 2_000_000_000))
+    return build_facts(provenance(), stats(widths), None, has_chat_template=True, has_towers=True)
+
+
+def _no_baseline() -> CardFacts:
+    alone = dataclasses.replace(scores(), baseline=(), baseline_repo=None)
+    made = provenance(baseline=None, drafter=None)
+    return build_facts(made, stats(vision_bytes=0), alone, has_chat_template=True, has_towers=False)
+
+
+def _partial_suite() -> CardFacts:
+    cut = dataclasses.replace(scores().candidate[0], partial=True, n=100, correct=58)
+    both = dataclasses.replace(scores(), candidate=(cut, *scores().candidate[1:]))
+    return build_facts(provenance(), stats(), both, has_chat_template=True, has_towers=True)
+
+
 CASES: dict[str, tuple[Callable[[], CardFacts], str]] = {
     "seed": (seed_facts, "optiq"),
     "text_only": (_text_only, "optiq"),
     "imported_uniform": (_imported_uniform, "plain"),
     "lost_on_most": (_lost_on_most, "optiq"),
+    "three_widths": (_three_widths, "optiq"),
+    "no_baseline": (_no_baseline, "optiq"),
+    "partial_suite": (_partial_suite, "plain"),
     "hostile_names": (_hostile_names, "optiq"),
 }
 
