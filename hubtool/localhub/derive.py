@@ -41,13 +41,19 @@ _TOKEN_FIELDS = ("bos_token", "eos_token", "pad_token", "unk_token")
 
 
 def derive(
-    paths: Sequence[str], read: Read, read_range: ReadRange, *, lfs: Collection[str] = ()
+    paths: Sequence[str],
+    read: Read,
+    read_range: ReadRange,
+    *,
+    lfs: Collection[str] = (),
+    sizes: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """The computed fields of the model info, under the API's own names.
 
     ``read`` gives a whole file, ``read_range(path, start, length)`` a part of
     it, short or empty past the end. ``lfs`` are the paths stored as LFS: a
-    card among them is not parsed.
+    card among them is not parsed. ``sizes`` (bytes by path) spares the reads
+    that find the length of a weight file, which cost over a network.
     """
     card = _card(paths, read, lfs)
     config = _json(paths, read, "config.json")
@@ -60,7 +66,7 @@ def derive(
         "library_name": _text(data.get("library_name")),
         "license": data.get("license"),
         "config": model_config,
-        "safetensors": _safetensors(paths, read, read_range, config),
+        "safetensors": _safetensors(paths, read, read_range, config, sizes or {}),
         "baseModels": base_models,
         "evalResults": list(_eval_results(paths, read)),
     }
@@ -154,14 +160,18 @@ def _chat_template(value: object) -> str | list[dict[str, str]] | None:
 
 
 def _safetensors(
-    paths: Sequence[str], read: Read, read_range: ReadRange, config: dict[str, Any]
+    paths: Sequence[str],
+    read: Read,
+    read_range: ReadRange,
+    config: dict[str, Any],
+    sizes: Mapping[str, int],
 ) -> dict[str, Any] | None:
     """``{parameters, total}``; None if there are no weights or any counted file is broken."""
     index = _json(paths, read, INDEX_FILE)
     files = counted_files(paths, index)
     if not files or not set(files) <= set(paths):
         return None
-    headers = [_header(path, read_range) for path in files]
+    headers = [_header(path, read_range, sizes.get(path)) for path in files]
     good = [header for header in headers if header is not None]
     if len(good) < len(headers):
         return None
@@ -170,12 +180,13 @@ def _safetensors(
     return hub_parameters(good, config, declared).to_json()
 
 
-def _header(path: str, read_range: ReadRange) -> Header | None:
+def _header(path: str, read_range: ReadRange, size: int | None) -> Header | None:
     def read(start: int, length: int) -> bytes:
         return read_range(path, start, length)
 
     try:
-        return read_remote_header(read, _size(path, read_range), name=path)
+        size = _size(path, read_range) if size is None else size
+        return read_remote_header(read, size, name=path)
     except HubtoolError:
         return None
 

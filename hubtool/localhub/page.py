@@ -6,11 +6,8 @@ at before it is public. No script, no request to another host.
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable
-from functools import cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from starlette.convertors import IntegerConvertor, StringConvertor, register_url_convertor
 from starlette.responses import HTMLResponse
@@ -18,17 +15,15 @@ from starlette.routing import Route
 
 from hubtool.card.frontmatter import split_card
 from hubtool.card.metadata_rules import metadata_problems
-from hubtool.console import format_bytes
 from hubtool.localhub import page_facts
 from hubtool.localhub.call import Answer, Call, api
 from hubtool.localhub.card_html import card_html
 from hubtool.localhub.info import used_storage
+from hubtool.localhub.page_templates import page_environment
 from hubtool.localhub.refusal import Refusal
 from hubtool.localhub.repositories import RESERVED
 
 if TYPE_CHECKING:
-    import jinja2
-
     from hubtool.localhub.history import Commit
     from hubtool.localhub.repositories import Repo
     from hubtool.localhub.trees import Tree
@@ -204,7 +199,7 @@ def _common(call: Call, repo: Repo, oid: str, derived: dict[str, Any]) -> dict[s
         "derived": derived,
         "tags": page_facts.shown_tags(derived),
         "licence": page_facts.licence_text(card),
-        "licence_link": page_facts.licence_link(card, repo),
+        "licence_link": page_facts.licence_link(card, repo.page),
     }
 
 
@@ -219,32 +214,7 @@ def _page(path: str, view: Callable[[Call], dict[str, Any]]) -> Route:
                 raise
             values = {"template": "refusal.html", "message": refusal.message}
             status = refusal.status
-        template = _environment().get_template(values.pop("template"))
+        template = page_environment().get_template(values.pop("template"))
         return HTMLResponse(template.render(base=call.base, **values), status, HEADERS)
 
     return api(path, answer, name="page")
-
-
-@cache
-def _environment() -> jinja2.Environment:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("hubtool.localhub", "pages"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["bytes"] = format_bytes
-    environment.filters["count"] = page_facts.parameter_count
-    environment.filters["moment"] = _moment
-    environment.filters["part"] = lambda text: quote(text, safe="")
-    environment.filters["path"] = quote
-    return environment
-
-
-def _moment(date: str) -> str:
-    """``2026-11-23 10:00`` (UTC) from an ISO date."""
-    moment = datetime.datetime.fromisoformat(date).astimezone(datetime.UTC)
-    return moment.strftime("%Y-%m-%d %H:%M")

@@ -68,14 +68,14 @@ def licence_text(card: dict[str, Any]) -> str:
     return ", ".join(named) or "not specified"
 
 
-def licence_link(card: dict[str, Any], repo: Repo) -> str | None:
+def licence_link(card: dict[str, Any], repo_page: str) -> str | None:
     """The address behind the card's ``license_link``: a web page, or a file of the repo."""
     link = card.get("license_link")
     if not isinstance(link, str) or not link:
         return None
     if link.startswith(("https://", "http://")):
         return link
-    return f"{repo.page}/resolve/main/{quote(link.removeprefix('./'))}"
+    return f"{repo_page}/resolve/main/{quote(link.removeprefix('./'))}"
 
 
 def usage(repo_id: str, derived: dict[str, Any]) -> tuple[str | None, str]:
