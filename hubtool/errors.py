@@ -320,3 +320,9 @@ class LocalHubFailed(InputError):
     """The local Hub could not be started, or its folder cannot be used."""
 
     id = "HT0901"
+
+
+class ServingFailed(InputError):
+    """Nothing can be served on the port that was named, or the server did not start."""
+
+    id = "HT0902"

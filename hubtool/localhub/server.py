@@ -6,8 +6,6 @@ import dataclasses
 import http.client
 import json
 import os
-import socket
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,21 +14,18 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
-from hubtool.errors import LocalHubFailed
+from hubtool.errors import ServingFailed
 from hubtool.localhub.faults import Fault, require_routes
 from hubtool.localhub.refusal import RootBusy
+from hubtool.localhub.serving import START_SECONDS, Serving, listen, serve
 from hubtool.localhub.store import DEFAULT_USER, Store
 from hubtool.records import write_whole
 
 if TYPE_CHECKING:
-    import uvicorn
-
     from hubtool.localhub.app import Hub, LoggedRequest
 
-HOST = "127.0.0.1"
 SERVER_FILE = "server.json"
 TOKEN_FILE = "token"  # the default user's; the client takes it as HF_TOKEN_PATH
-START_SECONDS = 10.0
 PROBE_SECONDS = 2.0
 
 
@@ -46,14 +41,11 @@ class ServerInfo:
 class RunningHub:
     """A local Hub that serves in a thread of this process."""
 
-    def __init__(
-        self, hub: Hub, server: uvicorn.Server, thread: threading.Thread, url: str
-    ) -> None:
+    def __init__(self, hub: Hub, serving: Serving) -> None:
         self.hub = hub
-        self.url = url
+        self.url = serving.url
         self.token = hub.store.accounts.token_of(DEFAULT_USER)
-        self._server = server
-        self._thread = thread
+        self._serving = serving
 
     @property
     def store(self) -> Store:
@@ -77,10 +69,9 @@ class RunningHub:
 
     def stop(self) -> None:
         """Stop serving and let the root go; a second call does nothing."""
-        if not self._thread.is_alive():
+        if not self._serving.alive:
             return
-        self._server.should_exit = True
-        self._thread.join()
+        self._serving.stop()
         (self.store.root / SERVER_FILE).unlink(missing_ok=True)
         self.store.close()
 
@@ -101,36 +92,20 @@ def start_local_hub(
 ) -> RunningHub:
     """A running Hub on 127.0.0.1 with its content under ``root``; port 0 picks a free one.
 
-    Raises RootBusy if the root is in use, LocalHubFailed if the port is taken,
+    Raises RootBusy if the root is in use, ServingFailed if the port is taken,
     ManifestInvalid for a fault on a route that does not exist.
     """
-    import uvicorn
-
     from hubtool.localhub.app import Hub, LocalHubApp, route_names
 
     require_routes(faults, route_names())
     store = Store(root, open_namespaces=open_namespaces)
-    listener = _listen(store, port)
+    try:
+        listener = listen(port)
+    except ServingFailed:
+        store.close()
+        raise
     hub = Hub(store, list(faults))
-    config = uvicorn.Config(
-        LocalHubApp(hub),
-        http="h11",
-        ws="none",
-        lifespan="off",
-        loop="asyncio",
-        log_level="error",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=1,
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(
-        target=server.run, kwargs={"sockets": [listener]}, name="local-hub", daemon=True
-    )
-    thread.start()
-    _await_start(server, thread)
-    running = RunningHub(hub, server, thread, f"http://{HOST}:{listener.getsockname()[1]}")
+    running = RunningHub(hub, serve(LocalHubApp(hub), listener, name="local-hub"))
     _announce(root, ServerInfo(os.getpid(), running.url, running.token))
     return running
 
@@ -190,31 +165,6 @@ def _answers(info: ServerInfo) -> bool:
         return False
     finally:
         connection.close()
-
-
-def _listen(store: Store, port: int) -> socket.socket:
-    # asyncio turns Nagle's algorithm (40 ms a request) off only where the protocol is named
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-    except OSError as error:
-        listener.close()
-        store.close()
-        raise LocalHubFailed(
-            f"port {port} on {HOST} cannot be used: {error.strerror}", "choose another --port"
-        ) from error
-    return listener
-
-
-def _await_start(server: uvicorn.Server, thread: threading.Thread) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not server.started:
-        if not thread.is_alive() or time.monotonic() > deadline:
-            raise LocalHubFailed(
-                "the local Hub did not start", "run `hubtool hub serve` to see why"
-            )
-        time.sleep(0.005)
 
 
 def _announce(root: Path, info: ServerInfo) -> None:
