@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,15 +69,26 @@ def render_blocks(facts: CardFacts, *, template: str, brand: str) -> dict[str, s
     places = {"facts": facts, "brand": load_brand(brand), "words": wording}
     rendered = {}
     for name in block_names(template):
+        file = f"blocks/{name}.md.j2"
         try:
-            text = environment.get_template(f"blocks/{name}.md.j2").render(places)
-        except TemplateError as error:
-            line = getattr(error, "lineno", None)
-            where = f"blocks/{name}.md.j2" + (f", line {line}" if line else "")
-            raise TemplateInvalid(f"{where}: {error}", "correct the template") from error
+            text = environment.get_template(file).render(places)
+        except (TemplateError, TypeError, ValueError, LookupError, ArithmeticError) as error:
+            raise _template_fault(file, error) from error
         if text.strip():
             rendered[name] = text
     return rendered
+
+
+def _template_fault(name: str, error: Exception) -> TemplateInvalid:
+    """The error for what a block's template raised; path and line are its details as well."""
+    path: str | None = getattr(error, "filename", None)  # only a syntax error knows these two
+    line: int | None = getattr(error, "lineno", None)
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename.endswith(".md.j2"):  # jinja2 puts templates into the traceback
+            path, line = frame.filename, frame.lineno
+    where = "/".join(Path(path).parts[-2:]) if path else name
+    where += f", line {line}" if line else ""
+    return TemplateInvalid(f"{where}: {error}", "correct the template", path=path, line=line)
 
 
 def escape_markdown(value: object) -> str:

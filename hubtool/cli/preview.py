@@ -1,0 +1,99 @@
+"""``hubtool card preview``: the page that a card will have, while it is being written."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hubtool.cli.options import HubOption, JsonOption
+from hubtool.cli.output import open_console
+from hubtool.cli.session import open_hub
+from hubtool.errors import PathNotFound
+
+if TYPE_CHECKING:
+    from hubtool.preview.source import PreviewSource
+
+
+def preview(
+    subject: Annotated[str, typer.Argument(help="Folder, or Hub id ORG/NAME.", metavar="DIR|REPO")],
+    scores: Annotated[Path | None, typer.Option(help="Score file to put on the card.")] = None,
+    template: Annotated[
+        str | None, typer.Option(help="Card template: a name or a file. [default: optiq]")
+    ] = None,
+    brand: Annotated[
+        str | None, typer.Option(help="Card brand: a name or a file. [default: optiq]")
+    ] = None,
+    as_is: Annotated[
+        bool, typer.Option("--as-is", help="Show the README.md of the folder; render nothing.")
+    ] = False,
+    revision: Annotated[
+        str | None, typer.Option(help="Branch, tag or commit of a repo. [default: main]")
+    ] = None,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 picks a free one.")] = 0,
+    open_browser: Annotated[
+        bool | None,
+        typer.Option("--open/--no-open", help="Open a browser. [default: on a terminal]"),
+    ] = None,
+    hub: HubOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Show a card as its page on the Hub will look, and again after every change.
+
+    A folder with optiq/release.json is rendered anew from its facts; nothing is written.
+    Of a repo's weights only the headers are read. Ctrl-C ends it.
+
+    Example: hubtool card preview ./quant --template ./my-card.md.j2
+    """
+    console = open_console(json_output)
+    folder = Path(subject)
+    if folder.is_dir():
+        if revision:
+            raise typer.BadParameter("--revision goes with a repo, not with a folder")
+        source = _folder_source(folder, template or "optiq", brand or "optiq", scores, as_is)
+    elif subject.count("/") == 1 and not subject.startswith((".", "/", "~")):
+        if scores or template or brand or as_is:
+            raise typer.BadParameter(
+                "--scores, --template, --brand and --as-is go with a folder: "
+                "a repo is shown as it stands"
+            )
+        client = open_hub(hub, console)
+
+        from hubtool.preview.remote import RemoteSource
+
+        source = RemoteSource(client, subject, revision)
+    else:
+        raise PathNotFound(f"no folder at {subject}", "name a folder, or a repo as ORG/NAME")
+
+    from hubtool.preview.app import start_preview
+
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    running = start_preview(source, port=port)
+    console.result(running.url)
+    console.data({"url": running.url, "origin": source.origin})
+    console.note(f"{source.origin}; Ctrl-C ends it")
+    if sys.stdout.isatty() if open_browser is None else open_browser:
+        typer.launch(running.url)
+    while not stopped.wait(1.0):  # a plain wait would not let a signal through on macOS
+        pass
+    running.stop()
+
+
+def _folder_source(
+    folder: Path, template: str, brand: str, scores: Path | None, as_is: bool
+) -> PreviewSource:
+    """The folder, once everything that was named is known to be there."""
+    from hubtool.card.templates import load_brand, template_file
+    from hubtool.preview.folder import FolderSource
+
+    template_file(template)
+    load_brand(brand)
+    if scores is not None and not scores.is_file():
+        raise PathNotFound(f"no score file at {scores}", "correct the path")
+    return FolderSource(folder, template, brand, scores, as_is)
