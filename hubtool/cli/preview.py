@@ -16,6 +16,7 @@ from hubtool.cli.session import open_hub
 from hubtool.errors import PathNotFound
 
 if TYPE_CHECKING:
+    from hubtool.preview.folder import FolderSource
     from hubtool.preview.source import PreviewSource
 
 
@@ -54,7 +55,10 @@ def preview(
     if folder.is_dir():
         if revision:
             raise typer.BadParameter("--revision goes with a repo, not with a folder")
-        source = _folder_source(folder, template or "optiq", brand or "optiq", scores, as_is)
+        local = _folder_source(folder, template or "optiq", brand or "optiq", scores, as_is)
+        if not local.renders and (template or brand or scores):
+            console.warn("README.md is shown as it stands: template, brand and scores are not used")
+        source: PreviewSource = local
     elif subject.count("/") == 1 and not subject.startswith((".", "/", "~")):
         if scores or template or brand or as_is:
             raise typer.BadParameter(
@@ -87,7 +91,7 @@ def preview(
 
 def _folder_source(
     folder: Path, template: str, brand: str, scores: Path | None, as_is: bool
-) -> PreviewSource:
+) -> FolderSource:
     """The folder, once everything that was named is known to be there."""
     from hubtool.card.templates import load_brand, template_file
     from hubtool.preview.folder import FolderSource

@@ -16,6 +16,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from hubtool.errors import HubtoolError
 from hubtool.localhub.serving import HOST, Serving, listen, serve
 from hubtool.preview.page import preview_page
 from hubtool.preview.source import README, PreviewSource
@@ -91,12 +92,13 @@ def preview_app(source: PreviewSource, stopping: threading.Event) -> Starlette:
 
 def _file(source: PreviewSource, path: str) -> Response:
     headers = {**_HEADERS, "Content-Security-Policy": _FILE_POLICY}
-    card = source.card().text if path == README else None
-    if card is not None:
-        return PlainTextResponse(card, headers=headers)
-    if not source.serves(path):
-        return PlainTextResponse("The preview does not serve this.\n", 404, headers)
-    content = source.read(path)
+    try:
+        card = source.card().text if path == README else None
+        if card is None and not source.serves(path):
+            return PlainTextResponse("The preview does not serve this.\n", 404, headers)
+        content = source.read(path) if card is None else card.encode()
+    except HubtoolError as error:
+        return PlainTextResponse(f"{error.message}\n", 500, headers)
     kind = mimetypes.guess_type(path)[0] or ""
     if not kind.startswith("image/"):
         kind = "application/octet-stream" if b"\0" in content else "text/plain; charset=utf-8"
