@@ -15,7 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+PROGRAM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 _COMMANDS, _ANSWERS = 3, 4  # the descriptors that Chromium reads from and writes to
 _FLAGS = (
     *("--headless=new", "--remote-debugging-pipe", "--no-first-run", "--disable-gpu"),
@@ -73,6 +75,7 @@ class Chromium:
             deviceScaleFactor=1,
             mobile=False,
         )
+        self.send("Emulation.setScrollbarsHidden", hidden=True)  # as on a telephone or a Mac
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.send("Emulation.setEmulatedMedia", features=[scheme])
 
