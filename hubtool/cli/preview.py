@@ -35,7 +35,9 @@ def preview(
     revision: Annotated[
         str | None, typer.Option(help="Branch, tag or commit of a repo. [default: main]")
     ] = None,
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 picks a free one.")] = 0,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 picks a free one.")
+    ] = 0,
     open_browser: Annotated[
         bool | None,
         typer.Option("--open/--no-open", help="Open a browser. [default: on a terminal]"),
