@@ -22,9 +22,10 @@ Cell = tuple[tuple[int, int], ...]
 _LAYER = re.compile(r"(?P<stack>.+?)\.(?P<layer>[0-9]{1,6})\.(?P<kind>.+)")
 _LATER_NUMBER = re.compile(r"(?<=\.)[0-9]+(?=\.)")
 _LEAVES = (
-    *("q_proj", "k_proj", "v_proj", "qkv_proj", "o_proj", "out_proj"),
+    *("in_proj", "qkv", "qkv_proj", "q_proj", "k_proj", "v_proj", "proj", "o_proj", "out_proj"),
     *("gate", "gate_proj", "up_proj", "gate_up_proj", "down_proj"),
 )
+MOST_STACKS = 4  # language, vision, audio, a speculative head
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,29 +52,55 @@ class WidthGrid:
     stacks: tuple[Stack, ...]
     outside: tuple[tuple[str, Cell], ...]
 
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """Every cell, those of the layers first."""
+        inside = (
+            cell for stack in self.stacks for row in stack.rows for cell in row.cells.values()
+        )
+        return (*inside, *(cell for _, cell in self.outside))
+
+    @property
+    def counts(self) -> Counter[int]:
+        """Components of each width."""
+        return _sum(Counter(dict(cell)) for cell in self.cells)
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether some layer has not all kinds that its stack has."""
+        return any(
+            len(row.cells) < len(stack.layers) for stack in self.stacks for row in stack.rows
+        )
+
+    @property
+    def mixed_cell(self) -> Cell | None:
+        """A cell with components of several widths, if there is one."""
+        return next((cell for cell in self.cells if len(cell) > 1), None)
+
 
 def grid_of(components: Sequence[ComponentBits], *, most_rows: int) -> WidthGrid:
     """Every component in its row and column, each in exactly one cell.
 
-    ``most_rows`` bounds each section (and the number of stacks): what is beyond
-    it is put together in a last row, so that no component is left out.
+    ``most_rows`` bounds the rows of each section: what is beyond them, or
+    beyond MOST_STACKS, is put together in a last row, so that none is left out.
     """
     stacks: dict[str, dict[str, dict[int, Counter[int]]]] = {}
     outside: dict[str, Counter[int]] = defaultdict(Counter)
     for component in components:
-        found = _LAYER.fullmatch(component.name)
+        name = plain(component.name)
+        found = _LAYER.fullmatch(name)
         if found is None:
-            outside[plain(component.name)][component.bits] += 1
+            outside[name][component.bits] += 1
             continue
-        kinds = stacks.setdefault(plain(found["stack"]), {})
-        kind = _kind(component.name, found["kind"])
+        kinds = stacks.setdefault(found["stack"], {})
+        kind = _kind(name, found["kind"])
         layers = kinds.setdefault(kind, defaultdict(Counter))
         layers[int(found["layer"])][component.bits] += 1
     ordered = sorted(stacks, key=lambda name: (-_components(stacks[name]), name))
-    kept = [_stack(name, stacks[name], most_rows) for name in ordered[:most_rows]]
+    kept = [_stack(name, stacks[name], most_rows) for name in ordered[:MOST_STACKS]]
     rest = [
         cell
-        for name in ordered[most_rows:]
+        for name in ordered[MOST_STACKS:]
         for kind in stacks[name].values()
         for cell in kind.values()
     ]
@@ -94,7 +121,7 @@ def plain(text: str) -> str:
 
 
 def _kind(name: str, rest: str) -> str:
-    kind = plain(_LATER_NUMBER.sub("*", f".{rest}")[1:])
+    kind = _LATER_NUMBER.sub("*", f".{rest}")[1:]
     # mlx-lm calls a router "gate", which is easily taken for a gate_proj
     return f"{kind} (router)" if role_of(name) == "router" and "router" not in kind else kind
 
@@ -117,7 +144,8 @@ def _place(kind: str) -> tuple[int, str, int, str]:
     words = kind.removesuffix(" (router)").split(".")
     module, leaf = ".".join(words[:-1]), words[-1]
     group = 0 if "attn" in module else 1 if module else 2
-    return (group, module, _LEAVES.index(leaf) if leaf in _LEAVES else len(_LEAVES), leaf)
+    step = "in_proj" if leaf.startswith("in_proj") else leaf
+    return (group, module, _LEAVES.index(step) if step in _LEAVES else len(_LEAVES), leaf)
 
 
 def _row(label: str, layers: Mapping[int, Counter[int]]) -> Row:
