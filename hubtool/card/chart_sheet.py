@@ -125,9 +125,7 @@ class Sheet:
             PolyCollection(corners, facecolors=list(colours), linewidths=0, antialiaseds=False)
         )
 
-    def lines(
-        self, ends: Iterable[Box], colour: str, width: float = 2, *, dashed: bool = False
-    ) -> None:
+    def lines(self, ends: Iterable[Box], colour: str, width: float = 2) -> None:
         """Straight lines, each as (x from, y from, x to, y to); ``width`` in pixels."""
         from matplotlib.collections import LineCollection
 
@@ -136,7 +134,6 @@ class Sheet:
                 [((x, y), (to_x, to_y)) for x, y, to_x, to_y in ends],
                 colors=colour,
                 linewidths=width * 72 / DOTS_PER_INCH,
-                linestyles="dashed" if dashed else "solid",
             )
         )
 

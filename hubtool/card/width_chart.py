@@ -133,7 +133,7 @@ class _Drawing:
                 self._fill(box, row.cells.get(layer), written=True)
             self.y += self.size.row
         self._ticks(stack, gap)
-        self.y += 44
+        self.y += 56
 
     def _ticks(self, stack: Stack, gap: int) -> None:
         """Layer numbers below the columns, as many as have room."""
