@@ -13,7 +13,7 @@ WIDTH = 1600
 PAD = 44
 ROW = 64
 APART = 13  # pixels of each side's dot from the middle of its row
-LABEL = 470  # pixels, at most; longer names are cut
+LABEL = 560  # pixels, at most; longer names are cut
 VALUE = 112  # pixels of one column of figures
 DOT = 15
 POINTS = 8.5
@@ -100,15 +100,13 @@ def _head(sheet: Sheet, sides: Sequence[_Side]) -> int:
     """Title and legend; returns how far down they reach."""
     sheet.write(PAD, PAD + 14, "Benchmark scores in percent", 11, bold=True)
     x, y = PAD, PAD + 66
-    whiskers = any(reach for side in sides for reach in side.intervals)
     for side in sides:
-        sheet.lines([(x, y, x + 44, y)] if whiskers else [], side.colour, 4)
+        sheet.lines([(x, y, x + 44, y)], side.colour, 4)
         sheet.dots([(x + 22, y)], side.colour, MARKS[side.colour], DOT)
         name = sheet.fit(side.name, POINTS, 820)
         sheet.write(x + 58, y, name, POINTS)
         x += 58 + round(sheet.measure(name, POINTS)) + 44
-    if whiskers:
-        sheet.write(x, y, "line: 95 % interval", POINTS, colour=SOFT_INK)
+    sheet.write(x, y, "line: 95 % interval", POINTS, colour=SOFT_INK)
     return y + 30
 
 
