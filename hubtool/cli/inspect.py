@@ -11,7 +11,8 @@ from hubtool.cli.options import HubOption, JsonOption
 from hubtool.cli.output import open_console
 from hubtool.cli.session import open_hub
 from hubtool.console import format_bytes
-from hubtool.errors import PathNotFound
+from hubtool.errors import ManifestInvalid, PathNotFound
+from hubtool.records import write_whole
 
 if TYPE_CHECKING:
     from hubtool.artifact.stats import QuantStats
@@ -25,6 +26,15 @@ def inspect(
     components: Annotated[
         bool, typer.Option("--components", help="List every component with its width.")
     ] = False,
+    width_map: Annotated[
+        Path | None,
+        typer.Option(
+            "--map",
+            metavar="FILE.png",
+            dir_okay=False,
+            help="Draw every component with its width, by kind and layer.",
+        ),
+    ] = None,
     hub: HubOption = None,
     json_output: JsonOption = False,
 ) -> None:
@@ -35,6 +45,10 @@ def inspect(
     Example: hubtool inspect mlx-community/SmolLM2-135M-Instruct-OptiQ-4bit
     """
     console = open_console(json_output)
+    if width_map and width_map.suffix.lower() != ".png":
+        raise ManifestInvalid(
+            f"--map {width_map}: the map is a PNG", "name a file that ends in .png"
+        )
     folder = Path(subject)
     if folder.is_dir():
         from hubtool.artifact.stats import stats_of_folder
@@ -48,6 +62,11 @@ def inspect(
         stats = stats_of_repo(client, subject, revision)
     else:
         raise PathNotFound(f"no folder at {subject}", "name a folder, or a repo as ORG/NAME")
+    if width_map:
+        from hubtool.card.charts import WHOLE_MAP, draw_widths
+
+        write_whole(width_map, draw_widths(stats.components, WHOLE_MAP))
+        console.note(f"wrote {width_map}")
     console.data(stats.to_json())
     console.result(describe(subject, stats, components=components))
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from hubtool.artifact.stats import stats_of_folder
+from hubtool.card.charts import WHOLE_MAP, draw_widths
 from hubtool.quantize.calibration import load_mix
 from hubtool.quantize.optiq_files import read_making
 from tests.support.tiny_models import save_tiny_model
@@ -49,6 +51,19 @@ def test_the_quant_is_what_the_budget_says(folder: Path) -> None:
     assert stats["nominal_bpw"] == pytest.approx(5.0, abs=0.02)
     assert {share["bits"] for share in stats["widths"]} == {4, 8}
     assert json.loads((folder / "quant/optiq/metadata.json").read_text())["tool"] == "hubtool"
+
+
+def test_the_map_of_a_quant_is_a_png(folder: Path) -> None:
+    shown = run("inspect", "quant", "--map", "maps/quant.png", cwd=folder)
+    assert shown.returncode == 0, shown.stderr
+    assert (folder / "maps/quant.png").read_bytes() == draw_widths(
+        stats_of_folder(folder / "quant").components, WHOLE_MAP
+    )
+    assert "wrote maps/quant.png" in shown.stderr
+    refused = run("inspect", "quant", "--map", "map.svg", cwd=folder)
+    assert refused.returncode == 2
+    assert "map.svg" in refused.stderr
+    assert not (folder / "map.svg").exists()
 
 
 def test_without_sensitivities_quantize_measures_first(folder: Path) -> None:
