@@ -22,6 +22,7 @@ from hubtool.release.manifest import ReleaseManifest
 from hubtool.scores.capability import SIX
 from hubtool.scores.readers import hubtool_json
 from hubtool.scores.readers.hubtool_json import ScoreFile
+from hubtool.scores.readers.interface import Choice
 
 REFERENCE = Path(__file__).parent / "reference"
 SCORES_EXAMPLE = {
@@ -123,7 +124,7 @@ def commands_page() -> str:
 def scores_page() -> str:
     """hubtool's own score file: fields and an example that is read here."""
     text = json.dumps(SCORES_EXAMPLE, indent=2)
-    hubtool_json.read(SCORES_EXAMPLE, "the example")
+    hubtool_json.read(SCORES_EXAMPLE, Path("example.json"), Choice())
     score = ScoreFile.model_fields["candidate"].annotation
     (model, *_) = get_args(score)
     parts = [
@@ -138,13 +139,22 @@ def scores_page() -> str:
         "filters the stricter one is read, and named\n"
         "- the file that `mlx_lm.evaluate` writes. It holds no sample sizes: they follow from the "
         "standard errors\n"
-        "- BFCL's JSON lines, as a benchmark named after its category\n\n"
-        "A baseline in a file of its own is given by `--baseline-scores`.\n",
+        "- BFCL's JSON lines, as a benchmark named after its category\n"
+        "- `.eval_results/*.yaml` of the Hub, and the `model-index` of a card (`README.md`). Both "
+        "keep the number of items in words (`1000 items`, in `notes` or in a name); a value of 1 "
+        "and less is refused, since it may be a fraction\n\n"
+        "Both flags can be repeated: the six benchmarks come out of several programs. A baseline "
+        "in files of its own is given by `--baseline-scores`. `hubtool scores convert` puts "
+        "files of any kind into one of hubtool's own, and chooses tasks of a group (`--task`) "
+        "and answer filters (`--filter gsm8k=flexible-extract`).\n",
         f"```json\n{text}\n```\n",
         "Values are percentages, 0 to 100, as exact as they were measured; `correct` and `n` are "
         "better still, and win over a rounded value. The Capability Score is the unweighted mean "
-        f"of {', '.join(SIX)}; it is only called that if all six are there on both sides and "
-        "none was cut short.\n",
+        f"of {', '.join(SIX)}; it is only called that if all six are there on both sides with "
+        "the same settings (metric, n, few_shot, harness and version, as far as both name them) "
+        "and none was cut short. Intervals are of 95 %: Wilson's, or from a standard error that "
+        "a harness gave. Where both sides list `failed_items` (lm-evaluation-harness does with "
+        "`--log_samples`, BFCL always), they are compared item by item: McNemar's exact test.\n",
         "| field of a score | type | default | meaning |",
         "| --- | --- | --- | --- |",
         *_fields(model, ""),

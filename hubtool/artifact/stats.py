@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -65,6 +66,19 @@ class PartSize:
 
 
 @dataclasses.dataclass(frozen=True)
+class KeptShare:
+    """Matrices of the language model that are stored unquantized, of one kind and dtype.
+
+    ``kind`` is their name without layer numbers: ``mlp.gate`` for every router.
+    """
+
+    kind: str
+    dtype: str
+    matrices: int
+    parameters: int
+
+
+@dataclasses.dataclass(frozen=True)
 class QuantStats(Record):
     """The figures that a card may state. Headers beat config.json beats metadata.
 
@@ -85,6 +99,7 @@ class QuantStats(Record):
     stored_bpw: float
     language_stored_bpw: float
     weights_bytes: int  # bytes of all weight files
+    kept: tuple[KeptShare, ...] = ()  # the largest first
 
 
 def stats_of_folder(folder: Path) -> QuantStats:
@@ -156,6 +171,7 @@ def stats_from_headers(headers: Mapping[str, Header], config: Mapping[str, Any])
         stored_bpw=8 * data_bytes / parameters if parameters else 0.0,
         language_stored_bpw=8 * language_bytes / language.parameters if language else 0.0,
         weights_bytes=sum(header.file_bytes for header in headers.values()),
+        kept=_kept(headers),
     )
 
 
@@ -237,6 +253,30 @@ def _part(
         parameters=sum(logical.get(name, 0) for name in names),
         dtypes=tuple(sorted(dtypes, key=lambda dtype: (BITS_PER_ELEMENT[dtype], dtype))),
     )
+
+
+def _kept(headers: Mapping[str, Header]) -> tuple[KeptShare, ...]:
+    """Unquantized tensors of the language part with two dimensions or more: norms are left out."""
+    counts: Counter[tuple[str, str]] = Counter()
+    parameters: Counter[tuple[str, str]] = Counter()
+    language = [header for file, header in headers.items() if part_of(file) == "language"]
+    for header in language:
+        for name, info in header.tensors.items():
+            if info.dtype == "U32" or name.endswith((".scales", ".biases")) or len(info.shape) < 2:
+                continue
+            key = (kind_of(name.removesuffix(".weight")), info.dtype)
+            counts[key] += 1
+            parameters[key] += info.elements
+    shares = [
+        KeptShare(*key, matrices=count, parameters=parameters[key]) for key, count in counts.items()
+    ]
+    return tuple(sorted(shares, key=lambda share: (-share.parameters, share.kind, share.dtype)))
+
+
+def kind_of(module: str) -> str:
+    """What a module is in every layer: ``mlp.gate`` of ``model.layers.7.mlp.gate``."""
+    inside = re.split(r"(?:^|\.)\d+\.", module)[-1]
+    return inside if inside != module else module.rsplit(".", 1)[-1]
 
 
 def _widths(components: Iterable[ComponentBits], quantized: int) -> tuple[WidthShare, ...]:

@@ -15,7 +15,18 @@ from hubtool.card.width_chart import ON_CARD, WHOLE_MAP, draw_widths
 from hubtool.card.width_grid import Cell, Row, Stack, grid_of, plain
 from hubtool.scores.capability import Comparison
 
-__all__ = ["ON_CARD", "WHOLE_MAP", "draw_scores", "draw_widths", "scores_alt", "widths_alt"]
+__all__ = [
+    "ON_CARD",
+    "WHOLE_MAP",
+    "describe",
+    "description_of",
+    "draw_scores",
+    "draw_widths",
+    "scores_alt",
+    "widths_alt",
+]
+
+_DESCRIPTION = "Description"  # a keyword that the PNG specification names
 
 LONGEST_ALT = 600  # characters: screen readers read it in one go
 LONGEST_NAME = 60
@@ -42,6 +53,33 @@ def widths_alt(components: Sequence[ComponentBits]) -> str:
         first, *more = _stack_parts(stack)
         parts += [where + first, *more]
     return _within(head, parts)
+
+
+def describe(picture: bytes, text: str) -> bytes:
+    """The PNG with ``text`` inside it: what it shows stays with it, and can be checked."""
+    import io
+
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    notes = PngInfo()
+    notes.add_itxt(_DESCRIPTION, text)
+    described = io.BytesIO()
+    Image.open(io.BytesIO(picture)).save(described, "PNG", pnginfo=notes, optimize=True)
+    return described.getvalue()
+
+
+def description_of(picture: bytes) -> str | None:
+    """The text that :func:`describe` put into a PNG; None for any other picture."""
+    import io
+
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        text = Image.open(io.BytesIO(picture)).info.get(_DESCRIPTION)
+    except (UnidentifiedImageError, OSError, ValueError):
+        return None
+    return str(text) if text is not None else None
 
 
 def scores_alt(rows: Sequence[Comparison], baseline_name: str) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from hubtool.artifact.headers import tensor_names
 from hubtool.artifact.layout import VISION_SIDECAR, read_json_object
-from hubtool.artifact.stats import stats_of_folder
+from hubtool.artifact.stats import ComponentBits, stats_of_folder
 from hubtool.base.towers import tower_names
 from hubtool.card.blocks import find_blocks
-from hubtool.card.facts import CardFacts, build_facts
+from hubtool.card.charts import describe, description_of, draw_scores, draw_widths
+from hubtool.card.facts import CardFacts, ModelTraits, build_facts
 from hubtool.card.metadata import OWNED, build_metadata
 from hubtool.card.provenance import FILE, SCORES_FILE, Provenance
 from hubtool.card.render import render_blocks
@@ -18,6 +21,9 @@ from hubtool.errors import HubtoolError
 from hubtool.scores.record import ScoreSet
 
 CARD_FILE = "README.md"
+# what architectures call the routed experts of a layer, and how many of them see a token
+EXPERT_KEYS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
+ACTIVE_EXPERT_KEYS = ("num_experts_per_tok", "top_k_experts", "moe_topk", "num_experts_per_token")
 _NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?")
 
 
@@ -26,12 +32,28 @@ def facts_of(folder: Path, provenance: Provenance, scores: ScoreSet | None) -> C
 
     Raises what reading the weights raises.
     """
-    return build_facts(
-        provenance,
-        stats_of_folder(folder),
-        scores,
+    return build_facts(provenance, stats_of_folder(folder), scores, traits_of(folder))
+
+
+def charts_of(facts: CardFacts, components: Sequence[ComponentBits]) -> dict[str, bytes]:
+    """Path -> PNG of every picture that the facts ask for; each carries its alt text inside."""
+    drawn = {}
+    if facts.width_chart:
+        drawn[facts.width_chart.path] = describe(draw_widths(components), facts.width_chart.alt)
+    if facts.score_chart and facts.capability:
+        picture = draw_scores(facts.capability.rows, facts.baseline_repo or "")
+        drawn[facts.score_chart.path] = describe(picture, facts.score_chart.alt)
+    return drawn
+
+
+def traits_of(folder: Path) -> ModelTraits:
+    """What config and tokenizer say of the model. Raises JsonUnreadable."""
+    config = read_json_object(folder / "config.json")
+    return ModelTraits(
         has_chat_template=_has_chat_template(folder),
         has_towers=has_towers(folder),
+        experts=_first_number(config, EXPERT_KEYS),
+        active_experts=_first_number(config, ACTIVE_EXPERT_KEYS),
     )
 
 
@@ -65,7 +87,11 @@ def recheck_card(
     except HubtoolError as error:
         return (error.message,)
     text = card.read_bytes().decode("utf-8", errors="replace")
-    return (*_metadata_problems(text, facts), *_block_problems(text, blocks))
+    return (
+        *_metadata_problems(text, facts),
+        *_block_problems(text, blocks),
+        *_chart_problems(folder, facts),
+    )
 
 
 def _metadata_problems(text: str, facts: CardFacts) -> list[str]:
@@ -79,6 +105,18 @@ def _metadata_problems(text: str, facts: CardFacts) -> list[str]:
             have = [tag for tag in have if tag in wanted["tags"]]  # a person may add their own
         if have != want:
             problems.append(f"front matter: {key} is {have!r}, the facts say {want!r}")
+    return problems
+
+
+def _chart_problems(folder: Path, facts: CardFacts) -> list[str]:
+    """A picture shows the facts of now if the words inside it do."""
+    problems = []
+    for chart in (facts.width_chart, facts.score_chart):
+        file = folder / chart.path if chart else None
+        if chart and file and file.is_file() and description_of(file.read_bytes()) != chart.alt:
+            problems.append(f"{chart.path} shows other figures than the facts")
+        elif chart and file and not file.is_file():
+            problems.append(f"{chart.path} is missing")
     return problems
 
 
@@ -124,3 +162,14 @@ def _has_chat_template(folder: Path) -> bool:
     if not config.is_file():
         return False
     return bool(read_json_object(config).get("chat_template"))
+
+
+def _first_number(config: dict[str, Any], keys: Sequence[str]) -> int | None:
+    """The first of ``keys`` that is a positive number, in the config or its text part."""
+    text = config.get("text_config")
+    for part in (config, text if isinstance(text, dict) else {}):
+        for key in keys:
+            value = part.get(key)
+            if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+                return value
+    return None

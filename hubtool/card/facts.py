@@ -5,22 +5,42 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
-from hubtool.artifact.stats import PartSize, QuantStats, WidthShare
-from hubtool.card.provenance import LicenceFacts, Provenance
+from hubtool.artifact.stats import KeptShare, PartSize, QuantStats, WidthShare
+from hubtool.card.charts import scores_alt, widths_alt
+from hubtool.card.provenance import BaselineFacts, LicenceFacts, Provenance
 from hubtool.quantize.optiq_files import MeasurementFacts
 from hubtool.records import Record
 from hubtool.scores.capability import Capability, compare
 from hubtool.scores.record import ScoreSet
 
+WIDTH_CHART, SCORE_CHART = "assets/widths.png", "assets/scores.png"
 MIXED_TAG, UNIFORM_TAG = "mixed-precision", "uniform"
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelTraits:
+    """What a quant's small files say about the model besides its weights."""
+
+    has_chat_template: bool = False
+    has_towers: bool = False
+    experts: int | None = None  # routed ones in a layer
+    active_experts: int | None = None  # of these, for one token
+
+
+@dataclasses.dataclass(frozen=True)
+class ChartFacts:
+    """A picture beside the card: its path in the repo, and its figures in words (plain text)."""
+
+    path: str
+    alt: str
 
 
 @dataclasses.dataclass(frozen=True)
 class CardFacts(Record):
     """All that a template may place. Numbers are unrounded; templates round them once.
 
-    ``predominant_bits`` is the width of most quantized *parameters*, not of
-    most components. Sizes are in bytes; ``*_bpw`` in bits per weight.
+    Sizes are in bytes; ``*_bpw`` in bits per weight. Without weights (a card
+    that is there before them) ``widths`` is empty and sizes are 0.
     """
 
     schema: ClassVar[int] = 1
@@ -37,8 +57,6 @@ class CardFacts(Record):
     also_bound_by: tuple[LicenceFacts, ...]
     widths: tuple[WidthShare, ...]  # ascending bits
     components: int
-    predominant_bits: int
-    predominant_share: float  # 0 to 1
     group_sizes: tuple[int, ...]
     modes: tuple[str, ...]
     nominal_bpw: float
@@ -50,15 +68,32 @@ class CardFacts(Record):
     language: PartSize | None
     vision: PartSize | None
     mtp: PartSize | None
+    kept: tuple[KeptShare, ...]
+    experts: int | None
+    active_experts: int | None
     measurement: MeasurementFacts | None
     target_bpw: float | None
     made_by: str
     drafter: str | None
     baseline_repo: str | None
+    baseline: BaselineFacts | None
     capability: Capability | None
-    scores_file: str | None
+    score_files: tuple[str, ...]
+    width_chart: ChartFacts | None  # of a mixed quant
+    score_chart: ChartFacts | None
+    model_index: bool
     tools: dict[str, str]
     has_chat_template: bool
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether there is anything to state figures about."""
+        return self.weights_bytes > 0
+
+    @property
+    def predominant(self) -> WidthShare | None:
+        """The width of most quantized *parameters*, which need not be that of most components."""
+        return max(self.widths, key=lambda share: share.parameters, default=None)
 
     @property
     def is_mixed(self) -> bool:
@@ -77,32 +112,27 @@ class CardFacts(Record):
 
 
 def build_facts(
-    provenance: Provenance,
-    stats: QuantStats,
-    scores: ScoreSet | None,
-    *,
-    has_chat_template: bool,
-    has_towers: bool,
+    provenance: Provenance, stats: QuantStats, scores: ScoreSet | None, traits: ModelTraits
 ) -> CardFacts:
     """The facts of one quant: figures from its bytes, the rest from its provenance."""
     parts = {part.part: part for part in stats.parts}
-    most = max(stats.widths, key=lambda share: share.parameters)
+    baseline_repo = provenance.baseline or (scores.baseline_repo if scores else None)
+    known = provenance.baseline_facts
+    capability = compare(scores) if scores else None
     return CardFacts(
         repo=provenance.repo,
         base_repo=provenance.base_repo,
         base_revision=provenance.base_revision,
         base_url=provenance.base_url,
         qat_evidence=provenance.qat_evidence,
-        pipeline_tag="image-text-to-text" if has_towers else "text-generation",
-        tags=_tags(provenance, stats, has_chat_template=has_chat_template),
+        pipeline_tag="image-text-to-text" if traits.has_towers else "text-generation",
+        tags=_tags(provenance, stats, traits),
         languages=provenance.languages,
         licence=provenance.licence,
         licence_files=tuple(file.path for file in provenance.licence_files),
         also_bound_by=provenance.also_bound_by,
         widths=stats.widths,
         components=len(stats.components),
-        predominant_bits=most.bits,
-        predominant_share=most.parameter_share,
         group_sizes=tuple(sorted({component.group_size for component in stats.components})),
         modes=tuple(sorted({component.mode for component in stats.components})),
         nominal_bpw=stats.nominal_bpw,
@@ -114,28 +144,36 @@ def build_facts(
         language=parts.get("language"),
         vision=parts.get("vision"),
         mtp=parts.get("mtp"),
+        kept=stats.kept,
+        experts=traits.experts,
+        active_experts=traits.active_experts,
         measurement=provenance.measurement,
         target_bpw=provenance.target_bpw,
         made_by=provenance.made_by,
         drafter=provenance.drafter,
-        baseline_repo=provenance.baseline or (scores.baseline_repo if scores else None),
-        capability=compare(scores) if scores else None,
-        scores_file=_score_files(scores) if scores else None,
+        baseline_repo=baseline_repo,
+        baseline=known if known and known.repo == baseline_repo else None,
+        capability=capability,
+        score_files=scores.source_files if scores else (),
+        width_chart=ChartFacts(WIDTH_CHART, widths_alt(stats.components))
+        if len(stats.widths) > 1
+        else None,
+        score_chart=ChartFacts(SCORE_CHART, scores_alt(capability.rows, baseline_repo or ""))
+        if capability
+        else None,
+        model_index=provenance.model_index,
         tools=provenance.tools,
-        has_chat_template=has_chat_template,
+        has_chat_template=traits.has_chat_template,
     )
 
 
-def _score_files(scores: ScoreSet) -> str | None:
-    names = [name for name in (scores.source_file, scores.baseline_file) if name]
-    return " and ".join(names) or None
-
-
-def _tags(provenance: Provenance, stats: QuantStats, *, has_chat_template: bool) -> tuple[str, ...]:
+def _tags(provenance: Provenance, stats: QuantStats, traits: ModelTraits) -> tuple[str, ...]:
     """Facets for the Hub: ``mlx`` first, since its buttons look at that tag."""
     widths = [share.bits for share in stats.widths]
-    tags = ["mlx", "quantized", MIXED_TAG if len(widths) > 1 else UNIFORM_TAG]
+    tags = ["mlx", "quantized"]
+    if widths:
+        tags.append(MIXED_TAG if len(widths) > 1 else UNIFORM_TAG)
     tags += [f"{bits}-bit" for bits in widths]
-    tags += ["conversational"] if has_chat_template else []
+    tags += ["conversational"] if traits.has_chat_template else []
     tags += [tag for tag in provenance.base_tags if tag == "not-for-all-audiences"]
     return tuple(tags)

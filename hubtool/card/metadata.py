@@ -8,6 +8,7 @@ import yaml
 
 from hubtool.card.facts import CardFacts
 from hubtool.card.frontmatter import split_card
+from hubtool.scores.readers.known import known_task
 
 # keys that hubtool writes, in this order; all others in an existing card are a person's
 OWNED = (
@@ -20,6 +21,7 @@ OWNED = (
     "license_link",
     "language",
     "tags",
+    "model-index",
 )
 # never true for a quant although converters drag them along from the base
 FALSE_FOR_A_QUANT = frozenset(
@@ -41,8 +43,33 @@ def build_metadata(facts: CardFacts) -> dict[str, Any]:
         "license_link": licence.link,
         "language": list(facts.languages) or None,
         "tags": list(facts.tags),
+        "model-index": _model_index(facts) if facts.model_index else None,
     }
     return {key: fields[key] for key in OWNED if fields[key] is not None}
+
+
+def _model_index(facts: CardFacts) -> list[dict[str, Any]] | None:
+    """The scores of benchmarks that are datasets on the Hub; the others stay in the body.
+
+    https://github.com/huggingface/hub-docs/blob/main/modelcard.md names the fields.
+    """
+    rows = facts.capability.rows if facts.capability else ()
+    results = [
+        {
+            "task": {"type": "text-generation"},
+            "dataset": {"type": known.dataset, "name": f"{known.name} ({row.n} items)"},
+            "metrics": [
+                {
+                    "type": row.metric,
+                    "value": round(row.candidate_percent, 2),
+                    "name": row.display_name,
+                }
+            ],
+        }
+        for row in rows
+        if (known := known_task(row.benchmark)) is not None
+    ]
+    return [{"name": facts.name, "results": results}] if results else None
 
 
 def merge_metadata(existing: str, wanted: dict[str, Any]) -> tuple[str, str]:

@@ -39,6 +39,22 @@ class LicenceFacts:
 
 
 @dataclasses.dataclass(frozen=True)
+class BaselineFacts:
+    """The quant that scores are compared with, as its headers at ``revision`` show it.
+
+    ``base_repo`` is the base that its own card names.
+    """
+
+    repo: str
+    revision: str
+    base_repo: str | None
+    widths: tuple[int, ...]  # ascending bits
+    nominal_bpw: float
+    stored_bpw: float
+    weights_bytes: int
+
+
+@dataclasses.dataclass(frozen=True)
 class Provenance(Record):
     """One release. Paths are relative to the repo; no path of a machine is in here."""
 
@@ -65,6 +81,8 @@ class Provenance(Record):
     git_commit: str | None
     git_tag: str | None
     files: tuple[str, ...]  # every path of the release, this file's own included
+    baseline_facts: BaselineFacts | None = None
+    model_index: bool = False  # the front matter repeats the scores
 
     @classmethod
     def of_folder(cls, folder: Path) -> Provenance:
@@ -85,6 +103,7 @@ class CardWish:
     brand_sha256: str
     drafter: str | None
     baseline: str | None
+    model_index: bool = False
     notice: str | None = None  # the line for the Notice file, where the base's texts lack it
 
 
@@ -103,6 +122,7 @@ def provenance_of(
     wish: CardWish,
     *,
     licence_files: tuple[FileHash, ...],
+    baseline: BaselineFacts | None,
     git: GitSource | None,
 ) -> Provenance:
     """The provenance of the quant of ``base`` in ``folder``; ``files`` is filled on writing."""
@@ -131,6 +151,8 @@ def provenance_of(
         git_commit=git.commit if git else None,
         git_tag=git.tag if git else None,
         files=(),
+        baseline_facts=baseline,
+        model_index=wish.model_index,
     )
 
 

@@ -13,17 +13,28 @@ from hubtool.card.templates import brand_sha256, template_sha256
 from hubtool.card.write import CardSources, Page, compose_page, lay_out
 from hubtool.console import SILENT, Console
 from hubtool.errors import PathNotFound
+from hubtool.hub.baseline import baseline_facts
 from hubtool.licences.rules import require_licence
-from hubtool.scores.readers.interface import read_scores
+from hubtool.scores.record import ScoreSet
 
 if TYPE_CHECKING:
     from hubtool.hub.client import HubClient
 
 
-def recompose(folder: Path, *, scores_file: Path | None, template: str, brand: str) -> Page:
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """How a card is to be rendered: names of shipped looks or paths; whether edits are kept."""
+
+    template: str = "optiq"
+    brand: str = "optiq"
+    overwrite_edited: bool = False
+
+
+def recompose(folder: Path, look: Look, scores: ScoreSet | None = None) -> Page:
     """The card of a folder that has its provenance, from the facts of now. Writes nothing.
 
-    Raises PathNotFound if ``optiq/release.json`` is missing, and what rendering raises.
+    ``scores`` replace those that the folder carries. Raises PathNotFound if
+    ``optiq/release.json`` is missing, and what rendering raises.
     """
     if not (folder / FILE).is_file():
         raise PathNotFound(
@@ -31,26 +42,32 @@ def recompose(folder: Path, *, scores_file: Path | None, template: str, brand: s
             "name its base and its repo with --base and --repo",
         )
     provenance = Provenance.of_folder(folder)
-    wish = _wish(template, brand, provenance.drafter, provenance.baseline)
+    wish = _wish(look, provenance.drafter, provenance.baseline, provenance.model_index)
     provenance = dataclasses.replace(
         provenance,
-        template=Path(template).name,
+        template=Path(look.template).name,
         template_sha256=wish.template_sha256,
-        brand=Path(brand).name,
+        brand=Path(look.brand).name,
     )
-    scores = read_scores(scores_file) if scores_file else scores_in(folder)
-    return lay_out(folder, provenance, scores, wish, {}, existing=_existing(folder))
+    return lay_out(
+        folder,
+        provenance,
+        scores or scores_in(folder),
+        wish,
+        {},
+        existing=_existing(folder),
+        overwrite_edited=look.overwrite_edited,
+    )
 
 
 def compose_for(
     folder: Path,
+    look: Look,
+    scores: ScoreSet | None = None,
     *,
     hub: HubClient,
     base_repo: str,
     target_repo: str,
-    scores_file: Path | None,
-    template: str,
-    brand: str,
     console: Console = SILENT,
 ) -> Page:
     """The card of a quant of ``base_repo``, whose licence is read from the Hub. Writes nothing.
@@ -63,17 +80,33 @@ def compose_for(
         content = hub.read_bytes(base.repo, name, base.revision)
         if content is not None:
             texts[name] = content
+    scores = scores or scores_in(folder)
+    against = scores.baseline_repo if scores else None
     sources = CardSources(
         base=base,
-        wish=_wish(template, brand, None, None),
-        scores=read_scores(scores_file) if scores_file else scores_in(folder),
+        wish=_wish(look, None, None, False),
+        scores=scores,
+        baseline=baseline_facts(hub, against, console) if against else None,
     )
-    return compose_page(folder, sources, texts, existing=_existing(folder))
+    return compose_page(
+        folder,
+        sources,
+        texts,
+        existing=_existing(folder),
+        overwrite_edited=look.overwrite_edited,
+    )
 
 
-def _wish(template: str, brand: str, drafter: str | None, baseline: str | None) -> CardWish:
+def _wish(look: Look, drafter: str | None, baseline: str | None, model_index: bool) -> CardWish:
+    template, brand = look.template, look.brand
     return CardWish(
-        template, template_sha256(template), brand, brand_sha256(brand), drafter, baseline
+        template,
+        template_sha256(template),
+        brand,
+        brand_sha256(brand),
+        drafter,
+        baseline,
+        model_index=model_index,
     )
 
 

@@ -9,8 +9,8 @@ from hubtool.artifact.stats import ComponentBits
 from hubtool.card.chart_sheet import CARD, INK, SOFT_INK, Box, Sheet, open_sheet
 from hubtool.card.width_grid import Cell, Stack, WidthGrid, grid_of
 
-# Darker is wider. The widths that MLX has (2, 3, 4, 5, 6, 8) lie 12 or more of CIE lightness
-# apart, from 86 down to 18: the order shows in grey and to every kind of colour vision.
+# Darker is wider. The widths that MLX has (2, 3, 4, 5, 6, 8) lie 10 or more of CIE lightness
+# apart, from 86 down to 19: the order shows in grey and to every kind of colour vision.
 SHADES = {
     1: "#f3eba6",
     2: "#e2da82",

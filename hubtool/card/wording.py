@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hubtool.artifact.stats import WidthShare
 from hubtool.card.facts import CardFacts
-from hubtool.card.provenance import LicenceFacts
+from hubtool.card.provenance import BaselineFacts, LicenceFacts
 from hubtool.console import format_bytes
-from hubtool.scores.capability import Capability
-
-SIGNIFICANT = 1.96  # standard errors: the two-sided 95 % interval of a normal distribution
+from hubtool.scores.capability import Capability, Comparison
+from hubtool.scores.noise import Z95
 
 DOMAIN_WORDS = {
     "tool_call": "tool-call",
     "constraints": "constraint-bearing instructions",
 }
+SETTING_WORDS = {
+    "metric": "another metric",
+    "n": "another number of items",
+    "few_shot": "other examples in the prompt",
+    "harness": "another harness",
+    "harness_version": "another version of the harness",
+}
+KEPT_SHOWN = 4
+SAME_SIZE = 0.02  # relative difference of the weights' bytes
 REFERENCE_WORDS = {"bf16": "bf16 base", "uniform4": "uniform-4-bit baseline"}
 
 
@@ -45,31 +54,88 @@ def mean_name(capability: Capability) -> str:
 
 
 def claim(facts: CardFacts) -> str | None:
-    """One sentence on the comparison; ``beats`` only beyond the noise of the mean."""
+    """One sentence on the comparison; ``beats`` only beyond the noise of the mean.
+
+    None without a baseline, and where the two sides were not measured alike.
+    """
     capability = facts.capability
-    if capability is None or capability.delta_points is None:
+    if capability is None or not capability.comparable:
         return None
-    delta = f"{capability.delta_points:+.2f}"
+    delta_points, noise = capability.delta_points, capability.noise_points
+    if delta_points is None or noise is None:
+        return None
     what = "Capability Score points" if capability.complete else "points on the benchmarks below"
     against = facts.baseline_repo or "its baseline"
-    noise = capability.noise_points
-    if noise is None:
-        return f"It scores {delta} {what} against {against}; how much of that is noise is unknown."
-    reach = SIGNIFICANT * noise
-    if abs(capability.delta_points) <= reach:
+    reach = Z95 * noise
+    if abs(delta_points) <= reach:
         return (
-            f"It scores {delta} {what} against {against}, which lies within the noise of the "
-            f"comparison (95 % interval: {capability.delta_points - reach:+.2f} to "
-            f"{capability.delta_points + reach:+.2f})."
+            f"It scores {delta_points:+.2f} {what} against {against}, which lies within the noise "
+            f"of the comparison (95 % interval: {delta_points - reach:+.2f} to "
+            f"{delta_points + reach:+.2f})."
         )
-    verb = "beats" if capability.delta_points > 0 else "falls behind"
-    return f"It {verb} {against} by {abs(capability.delta_points):.2f} {what}."
+    verb = "beats" if delta_points > 0 else "falls behind"
+    return f"It {verb} {against} by {abs(delta_points):.2f} {what}."
+
+
+def row_delta(row: Comparison) -> str:
+    """``+0.3 (±4.3)``: the difference, and half of its 95 % interval; none of unlike runs."""
+    if row.differs or row.delta_points is None or row.noise_points is None:
+        return "not comparable"
+    return f"{row.delta_points:+.1f} (±{Z95 * row.noise_points:.1f})"
+
+
+def mean_delta(capability: Capability) -> str:
+    """As :func:`row_delta`, of the means."""
+    delta_points, noise = capability.delta_points, capability.noise_points
+    if not capability.comparable or delta_points is None or noise is None:
+        return "not comparable"
+    return f"{delta_points:+.2f} (±{Z95 * noise:.2f})"
+
+
+def differences(capability: Capability) -> str | None:
+    """What keeps two sides from being compared, None if nothing does."""
+    parts = [
+        f"{_short_name(row)} ({listed([SETTING_WORDS[name] for name in row.differs])})"
+        for row in capability.rows
+        if row.differs
+    ]
+    if not parts:
+        return None
+    return f"The two sides were not measured alike: {'; '.join(parts)}."
+
+
+def paired_words(capability: Capability) -> str | None:
+    """What the paired comparisons say, None if there are none."""
+    parts = [
+        f"{_short_name(row)}: {row.paired.only_candidate} items only here, "
+        f"{row.paired.only_baseline} only there, p = {row.paired.p_value:.2f}"
+        for row in capability.rows
+        if row.paired
+    ]
+    return f"Over the same items (McNemar's exact test): {'; '.join(parts)}." if parts else None
+
+
+def size_comparison(facts: CardFacts) -> str | None:
+    """What this quant and its baseline weigh; None if the baseline's headers were not read."""
+    theirs = facts.baseline
+    if theirs is None or not facts.has_weights:
+        return None
+    alike = theirs.base_repo == facts.base_repo
+    kind = f"{listed([str(bits) for bits in theirs.widths])}-bit"
+    kind = f"a uniform {kind}" if len(theirs.widths) == 1 else f"a mixed {kind}"
+    same = " of the same base" if alike else ""
+    return (
+        f"{theirs.repo} is {kind} quant{same}: {theirs.nominal_bpw:.2f} nominal bits per weight, "
+        f"{theirs.stored_bpw:.2f} stored, {format_bytes(theirs.weights_bytes)}. This one: "
+        f"{facts.nominal_bpw:.2f} nominal, {facts.stored_bpw:.2f} stored, "
+        f"{format_bytes(facts.weights_bytes)}." + _same_size(facts, theirs)
+    )
 
 
 def gains_and_losses(capability: Capability) -> str | None:
     """Which tasks moved: the largest gains, and every one that fell."""
     moved = [row for row in capability.rows if row.delta_points is not None]
-    if not moved:
+    if not moved or not capability.comparable:
         return None
     gains = sorted(
         (row for row in moved if round(row.delta_points or 0, 1) > 0),
@@ -87,15 +153,15 @@ def gains_and_losses(capability: Capability) -> str | None:
 
 def detail_rows(facts: CardFacts) -> tuple[tuple[str, str], ...]:
     """The table of quantization details: (property, value) as plain text."""
+    most = facts.predominant
     rows = [
         ("Base", facts.base_repo + (" (QAT)" if facts.qat_evidence else "")),
         ("Base revision", facts.base_revision),
-        (
-            "Predominant precision",
-            f"{facts.predominant_bits}-bit ({facts.predominant_share:.1%} of quantized parameters)",
-        ),
+        *([("Predominant precision", f"{most.bits}-bit ({_share(most)})")] if most else []),
         *_width_rows(facts),
         ("Total quantized components", str(facts.components)),
+        *_kept_rows(facts),
+        *_expert_rows(facts),
         ("Bits per weight, nominal (allocation only)", f"{facts.nominal_bpw:.2f}"),
         (
             "Bits per weight, stored (all weights on disk)",
@@ -155,10 +221,42 @@ def _width_rows(facts: CardFacts) -> list[tuple[str, str]]:
         rows.append(
             (
                 f"Components at {share.bits}-bit{role}",
-                f"{share.components} ({share.parameter_share:.1%} of quantized parameters)",
+                f"{share.components} ({_share(share)})",
             )
         )
     return rows
+
+
+def _share(share: WidthShare) -> str:
+    return f"{share.parameter_share:.1%} of quantized parameters"
+
+
+def _kept_rows(facts: CardFacts) -> list[tuple[str, str]]:
+    """What stays unquantized in the language model: the largest kinds, and how many are left."""
+    if not facts.kept:
+        return []
+    shown = [
+        f"{kept.kind} ({f'{kept.matrices} x ' if kept.matrices > 1 else ''}{kept.dtype})"
+        for kept in facts.kept[:KEPT_SHOWN]
+    ]
+    rest = len(facts.kept) - len(shown)
+    shown += [f"{rest} more kind{'s' if rest > 1 else ''}"] if rest else []
+    return [("Kept unquantized", listed(shown))]
+
+
+def _expert_rows(facts: CardFacts) -> list[tuple[str, str]]:
+    if facts.experts is None:
+        return []
+    active = f", {facts.active_experts} active for a token" if facts.active_experts else ""
+    return [("Routed experts in a layer", f"{facts.experts}{active}")]
+
+
+def _same_size(facts: CardFacts, theirs: BaselineFacts) -> str:
+    """One more sentence where the two differ in size: part of a gain may be bought with bytes."""
+    ratio = facts.weights_bytes / theirs.weights_bytes if theirs.weights_bytes else 1.0
+    if abs(ratio - 1) <= SAME_SIZE:
+        return ""
+    return f" This quant is {abs(ratio - 1):.1%} {'larger' if ratio > 1 else 'smaller'}."
 
 
 def _language_bpw(facts: CardFacts) -> str:
@@ -183,7 +281,7 @@ def _sizes(facts: CardFacts) -> str:
 def _measurement_rows(facts: CardFacts) -> list[tuple[str, str]]:
     measured = facts.measurement
     if measured is None:
-        return [("Widths chosen by", f"{facts.made_by}; not measured by hubtool")]
+        return [("Widths chosen by", f"{facts.made_by}, without a measurement of hubtool's")]
     reference = REFERENCE_WORDS.get(measured.reference, measured.reference)
     why = "" if measured.reference == "bf16" else f" ({measured.reference_reason})"
     return [
@@ -196,6 +294,10 @@ def _measurement_rows(facts: CardFacts) -> list[tuple[str, str]]:
     ]
 
 
-def _moved(row: object) -> str:
-    name = getattr(row, "display_name", "").split(" (")[0]
-    return f"{name} ({getattr(row, 'delta_points', 0):+.1f})"
+def _moved(row: Comparison) -> str:
+    return f"{_short_name(row)} ({row.delta_points or 0:+.1f})"
+
+
+def _short_name(row: Comparison) -> str:
+    """The benchmark without its setting."""
+    return row.display_name.split(" (")[0]

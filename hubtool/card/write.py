@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from hubtool.artifact.stats import stats_of_folder
+from hubtool.artifact.stats import ComponentBits, stats_of_folder
 from hubtool.base.source import Base
-from hubtool.card.compose import CARD_FILE, facts_of
-from hubtool.card.facts import CardFacts
+from hubtool.card.compose import CARD_FILE, charts_of, traits_of
+from hubtool.card.facts import CardFacts, build_facts
 from hubtool.card.provenance import (
     FILE,
     SCORES_FILE,
+    BaselineFacts,
     CardWish,
     GitSource,
     Provenance,
@@ -47,7 +48,7 @@ class Card(Record):
 
 @dataclasses.dataclass(frozen=True)
 class CardSources:
-    """What is known of a quant besides its bytes; the last four as far as there are any."""
+    """What is known of a quant besides its bytes; the last five as far as there are any."""
 
     base: Base
     wish: CardWish
@@ -55,6 +56,7 @@ class CardSources:
     allocation: Allocation | None = None
     scores: ScoreSet | None = None
     git: GitSource | None = None
+    baseline: BaselineFacts | None = None
 
 
 def write_card(
@@ -93,11 +95,26 @@ class Page:
     scores: ScoreSet | None
     licence_texts: dict[str, bytes]
     notice: str | None  # content of the file Notice, where a licence asks for one
+    facts: CardFacts
+    components: tuple[ComponentBits, ...]
+
+    @property
+    def chart_paths(self) -> tuple[str, ...]:
+        """Paths of the pictures that belong to the card."""
+        charts = (self.facts.width_chart, self.facts.score_chart)
+        return tuple(chart.path for chart in charts if chart)
+
+    @property
+    def charts(self) -> dict[str, bytes]:
+        """Path -> PNG of the pictures that belong to the card, drawn now."""
+        return charts_of(self.facts, self.components)
 
     def write(self, folder: Path) -> None:
         """Lay the card and its records into ``folder``, every file whole; the card comes last."""
         for name, content in self.licence_texts.items():
             write_whole(folder / name, content)
+        for name, picture in self.charts.items():
+            write_whole(folder / name, picture)
         if self.notice is not None:
             write_whole(folder / NOTICE_FILE, self.notice)
         if self.scores is not None:
@@ -113,6 +130,7 @@ def compose_page(
     licence_texts: dict[str, bytes],
     *,
     existing: bytes | None,
+    overwrite_edited: bool = False,
 ) -> Page:
     """The card of the quant in ``folder`` for a base that was just resolved; writes nothing."""
     provenance = provenance_of(
@@ -124,10 +142,17 @@ def compose_page(
             FileHash(name, len(content), hashlib.sha256(content).hexdigest())
             for name, content in sorted(licence_texts.items())
         ),
+        baseline=sources.baseline,
         git=sources.git,
     )
     return lay_out(
-        folder, provenance, sources.scores, sources.wish, licence_texts, existing=existing
+        folder,
+        provenance,
+        sources.scores,
+        sources.wish,
+        licence_texts,
+        existing=existing,
+        overwrite_edited=overwrite_edited,
     )
 
 
@@ -139,14 +164,17 @@ def lay_out(
     licence_texts: dict[str, bytes],
     *,
     existing: bytes | None,
+    overwrite_edited: bool = False,
 ) -> Page:
     """The card of known provenance, rendered as ``wish`` says into ``existing``."""
-    facts = facts_of(folder, provenance, scores)
+    stats = stats_of_folder(folder)
+    facts = build_facts(provenance, stats, scores, traits_of(folder))
     rendered = render_card(
         facts,
         template=wish.template,
         brand=wish.brand,
         existing=_text_of(existing, provenance.repo),
+        overwrite_edited=overwrite_edited,
     )
     return Page(
         text=rendered.text,
@@ -155,6 +183,8 @@ def lay_out(
         scores=scores,
         licence_texts=licence_texts,
         notice=_notice(facts, wish, licence_texts),
+        facts=facts,
+        components=stats.components,
     )
 
 

@@ -31,7 +31,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "Spend a bit budget over the components and quantize.",
     ),
     "split": ("hubtool.cli.split", "split", "Put a base's towers into a quant's bf16 sidecar."),
-    "card": ("hubtool.cli.card", "card", "Render the card of a quant folder from its facts."),
+    "card": ("hubtool.cli.card", "app", "Render the card of a quant folder from its facts."),
     "check": ("hubtool.cli.check", "check", "Run every check on a quant folder."),
     "push": (
         "hubtool.cli.push",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from hubtool.cli.options import HubOption, JsonOption
 from hubtool.cli.output import open_console
+from hubtool.cli.preview import preview
 from hubtool.cli.session import open_hub
 from hubtool.errors import PathNotFound
 from hubtool.records import write_whole
@@ -18,7 +20,40 @@ if TYPE_CHECKING:
     from hubtool.console import Console
 
 
-def card(
+class CardCommands(TyperGroup):
+    """``hubtool card DIR`` is ``hubtool card render DIR``: rendering need not be said."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the command that is meant before what does not start with one."""
+        named = args and (args[0] in self.commands or args[0] in ctx.help_option_names)
+        return list(super().parse_args(ctx, args if named or not args else ["render", *args]))
+
+
+app = typer.Typer(
+    cls=CardCommands,
+    help="Render the card of a quant folder from its facts.",
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def card() -> None:
+    """Render the card of a quant folder from its facts.
+
+    `hubtool card DIR` renders; `hubtool card preview DIR|REPO` shows the page in a browser.
+
+    Example: hubtool card ./quant --diff
+    """
+
+
+app.command("preview")(preview)
+
+
+@app.command("render")
+def render(
     folder: Annotated[Path, typer.Argument(help="Quant folder.")],
     base: Annotated[
         str | None,
@@ -30,9 +65,18 @@ def card(
     repo: Annotated[
         str | None, typer.Option(help="Repo that the quant will be published as, ORG/NAME.")
     ] = None,
-    scores: Annotated[Path | None, typer.Option(help="Score file to put on the card.")] = None,
+    scores: Annotated[
+        list[Path] | None, typer.Option(help="Score file to put on the card; repeatable.")
+    ] = None,
+    baseline_scores: Annotated[
+        list[Path] | None, typer.Option(help="Score file of the baseline; repeatable.")
+    ] = None,
     template: Annotated[str, typer.Option(help="Card template: a name or a file.")] = "optiq",
     brand: Annotated[str, typer.Option(help="Card brand: a name or a file.")] = "optiq",
+    overwrite_edited: Annotated[
+        bool,
+        typer.Option("--overwrite-edited", help="Replace blocks that were edited by hand, too."),
+    ] = False,
     diff: Annotated[
         bool, typer.Option("--diff", help="Show what would change; write nothing.")
     ] = False,
@@ -44,34 +88,33 @@ def card(
 ) -> None:
     """Render the card of a quant folder from its facts.
 
-    Text outside of hubtool's blocks, and blocks edited by hand, are kept.
+    Text outside of hubtool's blocks, and blocks edited by hand, are kept. A card that hubtool
+    did not write is adopted: sections that it knows become blocks, all else stays.
 
     Example: hubtool card ./quant --base ORG/BASE --repo my-org/BASE-OptiQ-4bit --diff
     """
     console = open_console(json_output)
+    if baseline_scores and not scores:
+        raise typer.BadParameter("--baseline-scores goes with --scores")
     if (base is None) != (repo is None):
         raise typer.BadParameter("--base and --repo are given together")
     if not folder.is_dir():
         raise PathNotFound(f"no folder at {folder}", "name a quant folder")
     client = open_hub(hub, console) if base else None
 
-    from hubtool.card.recompose import compose_for, recompose
+    from hubtool.card.recompose import Look, compose_for, recompose
+    from hubtool.scores.readers.interface import read_all_scores
 
+    look = Look(template, brand, overwrite_edited)
+    given = read_all_scores(scores, baseline_scores or ()) if scores else None
     if client and base and repo:
         page = compose_for(
-            folder,
-            hub=client,
-            base_repo=base,
-            target_repo=repo,
-            scores_file=scores,
-            template=template,
-            brand=brand,
-            console=console,
+            folder, look, given, hub=client, base_repo=base, target_repo=repo, console=console
         )
     else:
-        page = recompose(folder, scores_file=scores, template=template, brand=brand)
+        page = recompose(folder, look, given)
     for name in page.kept_edits:
-        console.warn(f"block {name} was edited by hand and is kept as it is")
+        console.warn(f"block {name} was edited by hand and is kept: --overwrite-edited replaces it")
     if diff:
         _show_diff(folder / "README.md", page.text, console)
     elif out is not None:

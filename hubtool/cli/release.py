@@ -40,10 +40,12 @@ def release(
         int | None, typer.Option(help="Tokens of the calibration mix to read. [default: 3072]")
     ] = None,
     scores: Annotated[
-        Path | None, typer.Option(help="Score file; without one the card has no scores.")
+        list[Path] | None,
+        typer.Option(help="Score file; repeatable. Without one the card has no scores."),
     ] = None,
     baseline_scores: Annotated[
-        Path | None, typer.Option(help="Score file of the baseline, if it has its own.")
+        list[Path] | None,
+        typer.Option(help="Score file of the baseline, if it has its own; repeatable."),
     ] = None,
     baseline: Annotated[
         str | None, typer.Option(help="Quant that the scores compare with.")
@@ -123,8 +125,8 @@ def release(
                 "trust_remote_code": trust_remote_code or None,
             }
         ),
-        "scores": str(scores) if scores else None,
-        "baseline_scores": str(baseline_scores) if baseline_scores else None,
+        "scores": _paths(scores),
+        "baseline_scores": _paths(baseline_scores),
         "baseline": baseline,
         "drafter": drafter,
         "quant": str(quant.absolute()) if quant else None,
@@ -143,3 +145,7 @@ def release(
     )
     remember_pin(manifest, wanted.base, result.base_revision)
     print_result(result, console)
+
+
+def _paths(files: list[Path] | None) -> tuple[str, ...] | None:
+    return tuple(str(file) for file in files) if files else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,7 +58,55 @@ def validate(
         console.result(f"{name}: {capability.candidate_mean:.2f}")
 
 
+@app.command("convert")
+def convert(
+    files: Annotated[list[Path], typer.Argument(help="Score files of any format.")],
+    out: Annotated[Path, typer.Option(help="File to write, in hubtool's own format.")],
+    baseline: Annotated[
+        list[Path] | None, typer.Option(help="Score file of the baseline; repeatable.")
+    ] = None,
+    task: Annotated[
+        list[str] | None,
+        typer.Option(help="Take only this task, or this part of a group; repeatable."),
+    ] = None,
+    filter_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--filter",
+            metavar="TASK=FILTER",
+            help="Answer filter to read, such as gsm8k=flexible-extract; repeatable.",
+        ),
+    ] = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Put score files of any format into one of hubtool's own.
+
+    Each score keeps the name and sha256 of the file that it came from.
+
+    Example: hubtool scores convert results.json --filter gsm8k=flexible-extract --out scores.json
+    """
+    console = open_console(json_output)
+
+    from hubtool.records import write_whole
+    from hubtool.scores.readers.hubtool_json import dump
+    from hubtool.scores.readers.interface import Choice, read_all_scores
+
+    pairs = [one.partition("=") for one in filter_ or ()]
+    if not all(name and value for name, _, value in pairs):
+        raise typer.BadParameter("--filter is written TASK=FILTER")
+    choice = Choice(tuple(task or ()), {name: value for name, _, value in pairs})
+    found = dump(read_all_scores(files, baseline or (), choice))
+    write_whole(out, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+    console.data(found)
+    console.result(f"{len(found['candidate'])} scores written to {out}")
+
+
 def _line(score: Score) -> str:
-    error = f" +- {score.stderr_percent:.2f}" if score.stderr_percent is not None else ""
+    from hubtool.scores.noise import interval
+
+    low, high = interval(score)
     cut = "   cut short" if score.partial else ""
-    return f"  {score.benchmark:<12} {score.value_percent:6.2f}{error}   {score.display_name}{cut}"
+    return (
+        f"  {score.benchmark:<12} {score.value_percent:6.2f}   "
+        f"95 % {low:6.2f} to {high:6.2f}   {score.display_name}{cut}"
+    )

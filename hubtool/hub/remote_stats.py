@@ -20,7 +20,11 @@ def stats_of_repo(hub: HubClient, repo: str, revision: str | None = None) -> Qua
 
     Raises RepoNotFound, PathNotFound without weights or config, BrokenShard, StatsDisagree.
     """
-    commit = hub.resolve_revision(repo, revision).commit
+    return stats_at(hub, repo, hub.resolve_revision(repo, revision).commit)
+
+
+def stats_at(hub: HubClient, repo: str, commit: str) -> QuantStats:
+    """As :func:`stats_of_repo`, for a commit that is known already."""
     files = {file.path: file for file in hub.list_files(repo, commit)}
     main = [path for path in files if path.startswith("model") and path.endswith(".safetensors")]
     text = hub.read_text(repo, "config.json", commit)

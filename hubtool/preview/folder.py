@@ -7,11 +7,14 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from hubtool.card.facts import SCORE_CHART, WIDTH_CHART
 from hubtool.card.provenance import FILE, Provenance
-from hubtool.card.recompose import recompose
+from hubtool.card.recompose import Look, recompose
 from hubtool.card.templates import templates_folder
+from hubtool.card.write import Page
 from hubtool.errors import PathNotFound
 from hubtool.preview.source import README, WHOLE_LIMIT_BYTES, ShownCard, ShownRepo, may_serve
+from hubtool.scores.readers.interface import read_all_scores
 
 NO_OWNER = "your-org"  # of a folder that does not say what it will be published as
 _NOT_PUBLISHED = (".git", ".cache")
@@ -75,13 +78,15 @@ class FolderSource:
             file = self.folder / README
             text = self.read(README).decode("utf-8", "replace") if file.is_file() else None
             return ShownCard(text)
-        page = recompose(
-            self.folder, scores_file=self.scores_file, template=self.template, brand=self.brand
-        )
+        page = self._page()
         notes = [
             f"Block {name} was edited by hand and is kept as it is." for name in page.kept_edits
         ]
         return ShownCard(page.text, tuple(notes))
+
+    def _page(self) -> Page:
+        scores = read_all_scores([self.scores_file]) if self.scores_file else None
+        return recompose(self.folder, Look(self.template, self.brand), scores)
 
     def sizes(self) -> dict[str, int]:
         """Every file below the folder, links followed, as a push would take them."""
@@ -90,13 +95,17 @@ class FolderSource:
 
     def serves(self, path: str) -> bool:
         """True for a listed file that does not lead out of the folder by a link."""
+        if self.renders and path in (WIDTH_CHART, SCORE_CHART):
+            return path in self._page().chart_paths
         size_bytes = self.sizes().get(path)
         if size_bytes is None or not may_serve(path, size_bytes):
             return False
         return (self.folder / path).resolve().is_relative_to(self.folder.resolve())
 
     def read(self, path: str) -> bytes:
-        """The file, up to the limit."""
+        """The file, up to the limit; a chart as the facts of now draw it."""
+        if self.renders and path in (WIDTH_CHART, SCORE_CHART):
+            return self._page().charts[path]
         return self.read_range(path, 0, WHOLE_LIMIT_BYTES + 1)
 
     def read_range(self, path: str, start: int, length: int) -> bytes:

@@ -67,6 +67,9 @@ class CardOptions(_Part):
 
     template: str = Field("optiq", description="a shipped template's name, or a file")
     brand: str = Field("optiq", description="a shipped brand's name, or a YAML file")
+    model_index: bool = Field(
+        False, description="repeat the scores of known datasets as `model-index` in the metadata"
+    )
 
 
 class ReleaseManifest(_Part):
@@ -79,9 +82,11 @@ class ReleaseManifest(_Part):
     sidecars: SidecarOptions = SidecarOptions()
     drafter: str | None = Field(None, pattern=_REPO_ID, description="speculative drafter's id")
     baseline: str | None = Field(None, pattern=_REPO_ID, description="quant to compare with")
-    scores: str | None = Field(None, description="score file; relative to the manifest")
-    baseline_scores: str | None = Field(
-        None, description="score file of the baseline, if `scores` does not hold it"
+    scores: tuple[str, ...] = Field(
+        (), description="score file, or a list of them; relative to the manifest"
+    )
+    baseline_scores: tuple[str, ...] = Field(
+        (), description="score files of the baseline, if `scores` do not hold it"
     )
     quant: str | None = Field(None, description="folder that another tool quantized")
     accept_licences: tuple[str, ...] = Field(
@@ -91,6 +96,11 @@ class ReleaseManifest(_Part):
         None, description="file with the Notice line of a licence whose text the base does not hold"
     )
     card: CardOptions = CardOptions()
+
+    @field_validator("scores", "baseline_scores", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
 
     @property
     def default_name(self) -> str:
@@ -114,8 +124,10 @@ def load_manifest(file: Path | None, flags: dict[str, Any]) -> ReleaseManifest:
             raise PathNotFound(f"no manifest at {file}", "check the path after --manifest")
         data = _read_yaml(file)
         for key in ("scores", "baseline_scores", "quant", "notice"):
-            if data.get(key):
+            if isinstance(data.get(key), str):
                 data[key] = str(file.parent / data[key])
+            elif isinstance(data.get(key), list):
+                data[key] = [str(file.parent / str(one)) for one in data[key]]
     merged = _overlay(data, flags)
     try:
         return ReleaseManifest.model_validate(merged)

@@ -6,33 +6,47 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
-from hubtool.scores.record import Score, ScoreSet
+from hubtool.scores.noise import Paired, interval, pair, paired_error, standard_error
+from hubtool.scores.record import Score, ScoreSet, differing_settings
 
 SIX = ("mmlu", "gsm8k", "ifeval", "bfcl", "humaneval", "hashhop")
 
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """One benchmark on both sides. Percent, unrounded; ``delta_points`` is candidate - baseline."""
+    """One benchmark on both sides. Percent, unrounded; ``delta_points`` is candidate - baseline.
+
+    Intervals are of 95 %; ``noise_points`` is one standard error of the delta.
+    ``differs`` names settings that are not the same on both sides.
+    """
 
     benchmark: str
     display_name: str
+    metric: str
+    n: int
     candidate_percent: float
-    baseline_percent: float | None
-    delta_points: float | None
-    noise_points: float | None  # one standard error of the delta; None if n is unknown
+    candidate_interval: tuple[float, float]
+    baseline_percent: float | None = None
+    baseline_interval: tuple[float, float] | None = None
+    delta_points: float | None = None
+    noise_points: float | None = None
+    paired: Paired | None = None
+    partial: bool = False
+    differs: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
 class Capability:
     """The mean over benchmarks, unrounded: round once, when it is printed.
 
-    ``complete``: all six are there, on both sides if there is a baseline, and
-    none is partial. Otherwise it is the mean of ``rows`` and must be named so.
+    ``complete``: all six are there, on both sides if there is a baseline, with
+    the same settings, and none is partial. Otherwise it is the mean of
+    ``rows`` and must be named so. ``comparable``: no row's settings differ.
     """
 
     rows: tuple[Comparison, ...]
     complete: bool
+    comparable: bool
     candidate_mean: float
     baseline_mean: float | None
     delta_points: float | None
@@ -43,47 +57,55 @@ def compare(scores: ScoreSet) -> Capability | None:
     """Candidate against baseline over the benchmarks that both sides have; None without scores."""
     baseline = {score.benchmark: score for score in scores.baseline}
     ordered = sorted(scores.candidate, key=_place)
-    shared = [score for score in ordered if not baseline or score.benchmark in baseline]
-    if not shared:
+    rows = tuple(
+        _row(score, baseline.get(score.benchmark))
+        for score in ordered
+        if not baseline or score.benchmark in baseline
+    )
+    if not rows:
         return None
-    rows = tuple(_row(score, baseline.get(score.benchmark)) for score in shared)
-    sides = [*shared, *(baseline[score.benchmark] for score in shared if baseline)]
-    has_all = {score.benchmark for score in shared} == set(SIX)
-    means = [row.baseline_percent for row in rows if row.baseline_percent is not None]
+    comparable = not any(row.differs for row in rows)
     candidate_mean = _mean([row.candidate_percent for row in rows])
-    baseline_mean = _mean(means) if baseline else None
+    theirs = [row.baseline_percent for row in rows if row.baseline_percent is not None]
+    baseline_mean = _mean(theirs) if theirs else None
     noises = [row.noise_points for row in rows if row.noise_points is not None]
-    known = len(noises) == len(rows)
     return Capability(
         rows=rows,
-        complete=has_all and not any(score.partial for score in sides),
+        complete={row.benchmark for row in rows} == set(SIX)
+        and comparable
+        and not any(row.partial for row in rows),
+        comparable=comparable,
         candidate_mean=candidate_mean,
         baseline_mean=baseline_mean,
         delta_points=None if baseline_mean is None else candidate_mean - baseline_mean,
-        noise_points=math.hypot(*noises) / len(noises) if known and noises else None,
+        noise_points=math.hypot(*noises) / len(noises) if noises else None,
     )
 
 
-def standard_error(score: Score) -> float | None:
-    """Points: the one given, else sqrt(p(1-p)/n) of a share of n items; None without n."""
-    if score.stderr_percent is not None:
-        return score.stderr_percent
-    if not score.n:
-        return None
-    share = score.value_percent / 100
-    return 100 * math.sqrt(share * (1 - share) / score.n)
-
-
 def _row(candidate: Score, baseline: Score | None) -> Comparison:
-    errors = [standard_error(score) for score in (candidate, baseline) if score is not None]
-    known = [error for error in errors if error is not None]
-    return Comparison(
+    ours = Comparison(
         benchmark=candidate.benchmark,
         display_name=candidate.display_name,
+        metric=candidate.metric,
+        n=candidate.n,
         candidate_percent=candidate.value_percent,
-        baseline_percent=baseline.value_percent if baseline else None,
-        delta_points=candidate.value_percent - baseline.value_percent if baseline else None,
-        noise_points=math.hypot(*known) if baseline and len(known) == 2 else None,
+        candidate_interval=interval(candidate),
+        partial=candidate.partial,
+    )
+    if baseline is None:
+        return ours
+    paired = pair(candidate, baseline)
+    return dataclasses.replace(
+        ours,
+        baseline_percent=baseline.value_percent,
+        baseline_interval=interval(baseline),
+        delta_points=candidate.value_percent - baseline.value_percent,
+        noise_points=paired_error(paired, candidate.n)
+        if paired
+        else math.hypot(standard_error(candidate), standard_error(baseline)),
+        paired=paired,
+        partial=candidate.partial or baseline.partial,
+        differs=differing_settings(candidate, baseline),
     )
 
 

@@ -7,6 +7,9 @@ from typing import ClassVar
 
 from hubtool.records import Record
 
+# what must agree before two results of one benchmark may be compared
+SETTINGS = ("metric", "n", "few_shot", "harness", "harness_version")
+
 
 @dataclasses.dataclass(frozen=True)
 class Score:
@@ -15,14 +18,15 @@ class Score:
     ``benchmark`` is an id (``mmlu``), ``display_name`` what a table shows with
     its setting (``MMLU (5-shot, 1000)``). ``n`` is the number of items,
     ``correct`` the count behind the value, ``stderr_percent`` in points.
-    ``partial`` marks a run that was cut short (``limit``).
+    ``partial`` marks a run that was cut short (``limit``). ``failed_items``
+    are the ids of the items that were wrong, None where nobody listed them.
     """
 
     benchmark: str
     display_name: str
     metric: str
     value_percent: float
-    n: int | None = None
+    n: int
     correct: int | None = None
     stderr_percent: float | None = None
     few_shot: int | None = None
@@ -30,16 +34,28 @@ class Score:
     harness_version: str | None = None
     date: str | None = None  # ISO 8601
     partial: bool = False
+    failed_items: tuple[str, ...] | None = None
+    source_file: str | None = None  # name only, never a path of this machine
+    source_sha256: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class ScoreSet(Record):
-    """Scores of the candidate and, if measured, of the baseline; with the file they came from."""
+    """Scores of the candidate and, if measured, of the baseline. No side has a benchmark twice."""
 
-    schema: ClassVar[int] = 1
+    schema: ClassVar[int] = 2
     candidate: tuple[Score, ...] = ()
     baseline: tuple[Score, ...] = ()
     baseline_repo: str | None = None
-    source_file: str | None = None  # name only, never a path of this machine
-    source_sha256: str | None = None
-    baseline_file: str | None = None  # where the baseline's scores stand in a file of their own
+
+    @property
+    def source_files(self) -> tuple[str, ...]:
+        """Names of the files that the scores were read from, in their order."""
+        named = (score.source_file for score in (*self.candidate, *self.baseline))
+        return tuple(dict.fromkeys(name for name in named if name))
+
+
+def differing_settings(one: Score, other: Score) -> tuple[str, ...]:
+    """Those of :data:`SETTINGS` that are known on both sides and differ."""
+    pairs = {name: (getattr(one, name), getattr(other, name)) for name in SETTINGS}
+    return tuple(name for name, (a, b) in pairs.items() if None not in (a, b) and a != b)

@@ -5,15 +5,25 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from hubtool.artifact.stats import ComponentBits, PartSize, QuantStats, WidthShare
-from hubtool.card.facts import CardFacts, build_facts
-from hubtool.card.provenance import LicenceFacts, Provenance
+from hubtool.artifact.stats import ComponentBits, KeptShare, PartSize, QuantStats, WidthShare
+from hubtool.card.facts import CardFacts, ModelTraits, build_facts
+from hubtool.card.provenance import BaselineFacts, LicenceFacts, Provenance
 from hubtool.quantize.optiq_files import MeasurementFacts
 from hubtool.records import FileHash
 from hubtool.scores.record import Score, ScoreSet
 
 BASE = "google/gemma-4-E4B-it-qat-q4_0-unquantized"
 REVISION = "0123456789abcdef0123456789abcdef01234567"
+SOURCE: Any = {"source_file": "gemma-4-e4b-it-qat.json", "source_sha256": "e" * 64}
+KINDS = (
+    "mlp.gate_proj",
+    "mlp.up_proj",
+    "mlp.down_proj",
+    "self_attn.q_proj",
+    "self_attn.k_proj",
+    "self_attn.v_proj",
+    "self_attn.o_proj",
+)
 DOMAINS = ("prose", "reasoning", "code", "agent", "tool_call", "constraints")
 
 
@@ -53,24 +63,39 @@ def provenance(**changes: Any) -> Provenance:
         git_commit=None,
         git_tag=None,
         files=(),
+        baseline_facts=BaselineFacts(
+            repo="mlx-community/gemma-4-E4B-it-qat-4bit",
+            revision="89abcdef0123456789abcdef0123456789abcdef",
+            base_repo=BASE,
+            widths=(4,),
+            nominal_bpw=4.0,
+            stored_bpw=7.62,
+            weights_bytes=6_300_000_000,
+        ),
     )
     return dataclasses.replace(seed, **changes)
 
 
 def stats(
-    widths: tuple[tuple[int, int, int], ...] = ((4, 122, 5_660_000_000), (8, 221, 2_340_000_000)),
+    widths: tuple[tuple[int, int, int], ...] = ((4, 122, 3_386_000_000), (8, 221, 1_400_000_000)),
     *,
     vision_bytes: int = 700_000_000,
     mtp_bytes: int = 0,
-    unquantized: int = 10_000_000,
+    unquantized: int = 1_454_000_000,
+    kept: tuple[KeptShare, ...] = (),
     group_size: int = 64,
     mode: str = "affine",
 ) -> QuantStats:
     """Figures for (bits, components, parameters) a width, as reading a folder would give them."""
+    sizes = [
+        (bits, parameters // count) for bits, count, parameters in widths for _ in range(count)
+    ]
+    layers = -(-len(sizes) // len(KINDS))
     components = tuple(
-        ComponentBits(f"model.{bits}.{number}", bits, group_size, mode, parameters // count)
-        for bits, count, parameters in widths
-        for number in range(count)
+        ComponentBits(
+            f"model.layers.{place % layers}.{KINDS[place // layers]}", bits, group_size, mode, size
+        )
+        for place, (bits, size) in enumerate(sizes)
     )
     quantized = sum(parameters for _, _, parameters in widths)
     bits = sum(bits * parameters for bits, _, parameters in widths)
@@ -107,6 +132,7 @@ def stats(
         stored_bpw=8 * total / parameters,
         language_stored_bpw=8 * language_bytes / (quantized + unquantized),
         weights_bytes=total,
+        kept=kept,
     )
 
 
@@ -116,8 +142,6 @@ def scores() -> ScoreSet:
         candidate=_side(577, 800, 69.1, 140, 134, 36.0),
         baseline=_side(574, 795, 67.8, 140, 129, 34.0),
         baseline_repo="mlx-community/gemma-4-E4B-it-qat-4bit",
-        source_file="gemma-4-e4b-it-qat.json",
-        source_sha256="e" * 64,
     )
 
 
@@ -125,18 +149,18 @@ def _side(
     mmlu: int, gsm8k: int, ifeval: float, bfcl: int, humaneval: int, hashhop: float
 ) -> tuple[Score, ...]:
     def counted(benchmark: str, name: str, metric: str, correct: int, n: int) -> Score:
-        return Score(benchmark, name, metric, 100 * correct / n, n=n, correct=correct)
+        return Score(benchmark, name, metric, 100 * correct / n, n, correct, **SOURCE)
 
     return (
         counted("mmlu", "MMLU (5-shot, 1000)", "accuracy", mmlu, 1000),
         counted("gsm8k", "GSM8K (1000)", "exact match", gsm8k, 1000),
-        Score("ifeval", "IFEval (full, strict)", "prompt_level_strict", ifeval, n=541),
+        Score("ifeval", "IFEval (full, strict)", "prompt_level_strict", ifeval, 541, **SOURCE),
         counted("bfcl", "BFCL-V3 simple (200)", "accuracy", bfcl, 200),
         counted("humaneval", "HumanEval (pass@1, 164)", "pass@1", humaneval, 164),
-        Score("hashhop", "HashHop (long-context)", "accuracy", hashhop, n=100),
+        Score("hashhop", "HashHop (long-context)", "accuracy", hashhop, 100, **SOURCE),
     )
 
 
 def seed_facts() -> CardFacts:
     """The facts of the seed card."""
-    return build_facts(provenance(), stats(), scores(), has_chat_template=True, has_towers=True)
+    return build_facts(provenance(), stats(), scores(), ModelTraits(True, True))

@@ -11,6 +11,7 @@ from hubtool.card.provenance import CardWish
 from hubtool.card.templates import brand_sha256, template_sha256
 from hubtool.card.write import Card, CardSources, sha256_of, write_card
 from hubtool.errors import PathNotFound
+from hubtool.hub.baseline import baseline_facts
 from hubtool.hub.client import HubClient
 from hubtool.licences.rules import require_licence
 from hubtool.quantize.allocation import Allocation
@@ -36,12 +37,15 @@ class WriteCard(Stage[CardWish, Card]):
             brand_sha256=brand_sha256(manifest.card.brand),
             drafter=manifest.drafter,
             baseline=manifest.baseline,
+            model_index=manifest.card.model_index,
             notice=_notice(manifest.notice),
         )
 
     def run(self, context: Context, want: CardWish) -> Card:
         base, artifact = context.get(Base), context.get(Artifact)
         snapshot = context.work.root / context.get(Snapshot).folder
+        scores = context.find(ScoreSet)
+        against = want.baseline or (scores.baseline_repo if scores else None)
         card = write_card(
             context.work.root / artifact.folder,
             [file.path for file in artifact.files],
@@ -50,8 +54,11 @@ class WriteCard(Stage[CardWish, Card]):
                 wish=want,
                 sensitivity=context.find(Sensitivity),
                 allocation=context.find(Allocation),
-                scores=context.find(ScoreSet),
+                scores=scores,
                 git=context.git,
+                baseline=baseline_facts(context.hub, against, context.console)
+                if against and scores
+                else None,
             ),
             {name: (snapshot / name).read_bytes() for name in require_licence(base.licences).files},
             existing=_published_card(context.hub, base.target_repo),

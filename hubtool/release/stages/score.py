@@ -9,56 +9,48 @@ from hubtool.errors import PathNotFound
 from hubtool.records import hash_file
 from hubtool.release.manifest import ReleaseManifest
 from hubtool.release.stage import Context, Stage
-from hubtool.scores.readers.interface import read_scores
+from hubtool.scores.readers.interface import read_all_scores
 from hubtool.scores.record import ScoreSet
 
 
 @dataclasses.dataclass(frozen=True)
 class ScoreOptions:
-    """The files with their contents' hashes, and the baseline that is compared with."""
+    """The files of both sides, each with its content's hash, and the baseline's id."""
 
-    file: str | None
-    sha256: str | None
-    baseline_file: str | None
-    baseline_sha256: str | None
+    files: tuple[tuple[str, str], ...]
+    baseline_files: tuple[tuple[str, str], ...]
     baseline: str | None
 
 
 class Score(Stage[ScoreOptions, ScoreSet]):
-    """Score file -> ScoreSet."""
+    """Score files -> ScoreSet."""
 
     name, title = "score", "Reading scores"
     writes = ScoreSet
 
     def options(self, manifest: ReleaseManifest) -> ScoreOptions:
-        file, theirs = manifest.scores, manifest.baseline_scores
         return ScoreOptions(
-            file=file,
-            sha256=_sha256(file, "--scores"),
-            baseline_file=theirs,
-            baseline_sha256=_sha256(theirs, "--baseline-scores"),
+            files=_hashed(manifest.scores, "--scores"),
+            baseline_files=_hashed(manifest.baseline_scores, "--baseline-scores"),
             baseline=manifest.baseline,
         )
 
     def skip(self, want: ScoreOptions) -> str | None:
-        return "no score file was named" if want.file is None else None
+        return None if want.files else "no score file was named"
 
     def run(self, context: Context, want: ScoreOptions) -> ScoreSet:
-        assert want.file is not None
-        scores = read_scores(Path(want.file))
-        if want.baseline_file is not None:
-            theirs = read_scores(Path(want.baseline_file))
-            scores = dataclasses.replace(
-                scores, baseline=theirs.candidate, baseline_file=theirs.source_file
-            )
+        scores = read_all_scores(
+            [Path(file) for file, _ in want.files], [Path(file) for file, _ in want.baseline_files]
+        )
         context.console.fact("benchmarks", len(scores.candidate))
         return dataclasses.replace(scores, baseline_repo=want.baseline or scores.baseline_repo)
 
 
-def _sha256(file: str | None, flag: str) -> str | None:
-    if file is None:
-        return None
-    path = Path(file)
-    if not path.is_file():
-        raise PathNotFound(f"no score file at {path}", f"check the path after {flag}")
-    return hash_file(path.parent, path.name).sha256
+def _hashed(files: tuple[str, ...], flag: str) -> tuple[tuple[str, str], ...]:
+    found = []
+    for file in files:
+        path = Path(file)
+        if not path.is_file():
+            raise PathNotFound(f"no score file at {path}", f"check the path after {flag}")
+        found.append((file, hash_file(path.parent, path.name).sha256))
+    return tuple(found)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 from hubtool.errors import ScoreFileInvalid
+from hubtool.scores.readers.interface import Choice
 from hubtool.scores.record import Score, ScoreSet
 
 
@@ -15,9 +17,9 @@ def fits(data: Any) -> bool:
     return isinstance(first, dict) and {"accuracy", "correct_count", "total_count"} <= set(first)
 
 
-def read(data: Any, file: str) -> ScoreSet:
+def read(data: Any, path: Path, choice: Choice) -> ScoreSet:
     """The one score. Its id names the category: mlx-optiq's 200 items are another benchmark."""
-    summary, *failed = data
+    file, (summary, *failed) = path.name, data
     correct, n = summary["correct_count"], summary["total_count"]
     if not (isinstance(correct, int) and isinstance(n, int) and 0 <= correct <= n and n > 0):
         raise ScoreFileInvalid(
@@ -38,6 +40,8 @@ def read(data: Any, file: str) -> ScoreSet:
             "the file is cut short: copy it again",
         )
     categories = {str(case["test_category"]) for case in failed if "test_category" in case}
+    named = [case.get("id") for case in failed if isinstance(case, dict)]
+    listed = len({str(name) for name in named if name is not None}) == len(failed)
     category = categories.pop() if len(categories) == 1 else "all"
     return ScoreSet(
         candidate=(
@@ -49,6 +53,7 @@ def read(data: Any, file: str) -> ScoreSet:
                 n=n,
                 correct=correct,
                 harness="bfcl-eval",
+                failed_items=tuple(str(name) for name in named) if listed else None,
             ),
         )
     )

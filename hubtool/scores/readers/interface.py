@@ -6,33 +6,55 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from hubtool.card.frontmatter import read_yaml, split_card
 from hubtool.errors import PathNotFound, ScoreFileInvalid
 from hubtool.scores.record import Score, ScoreSet
+
+_YAML = (".yaml", ".yml")
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """What to take of a file that holds more than one value for a benchmark.
+
+    ``tasks``: only these, subtasks of a group included; empty means what the
+    format's own rules say. ``filters`` maps a task to the answer filter to read.
+    """
+
+    tasks: tuple[str, ...] = ()
+    filters: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 class Reader(Protocol):
     """One format, which is one module: recognised by shape, never by name."""
 
     def fits(self, data: Any) -> bool:
-        """Whether this parsed JSON is of the format."""
+        """Whether this parsed file is of the format."""
 
-    def read(self, data: Any, file: str) -> ScoreSet:
+    def read(self, data: Any, path: Path, choice: Choice) -> ScoreSet:
         """The scores in it. Raises ScoreFileInvalid naming file and field."""
 
 
 def readers() -> tuple[Reader, ...]:
     """All formats, the most specific first."""
-    from hubtool.scores.readers import bfcl, hubtool_json, lm_eval, optiq_eval
+    from hubtool.scores.readers import (
+        bfcl,
+        eval_results,
+        hubtool_json,
+        lm_eval,
+        model_index,
+        optiq_eval,
+    )
 
-    return (hubtool_json, optiq_eval, lm_eval, bfcl)
+    return (hubtool_json, optiq_eval, lm_eval, bfcl, eval_results, model_index)
 
 
-def read_scores(path: Path) -> ScoreSet:
-    """The scores in a file, with its name and sha256.
+def read_scores(path: Path, choice: Choice | None = None) -> ScoreSet:
+    """The scores in a file, each with that file's name and sha256.
 
     Raises PathNotFound, and ScoreFileInvalid for an unknown format, NaN, a
     value outside 0..100, or a benchmark that stands twice.
@@ -40,43 +62,99 @@ def read_scores(path: Path) -> ScoreSet:
     if not path.is_file():
         raise PathNotFound(f"no score file at {path}", "check the path")
     content = path.read_bytes()
-    data = _parse(content, path.name)
+    data = _parse(content, path)
     reader = next((reader for reader in readers() if reader.fits(data)), None)
     if reader is None:
         raise ScoreFileInvalid(
             f"{path.name}: no known format of scores",
             "docs/reference/scores.md lists the formats, and describes hubtool's own",
         )
-    scores = reader.read(data, path.name)
-    for side in ("candidate", "baseline"):
-        _require_sound(getattr(scores, side), path.name, side)
-    digest = hashlib.sha256(content).hexdigest()
-    return dataclasses.replace(scores, source_file=path.name, source_sha256=digest)
+    scores = reader.read(data, path, choice or Choice())
+    source = (path.name, hashlib.sha256(content).hexdigest())
+    return dataclasses.replace(
+        scores,
+        candidate=_sourced(scores.candidate, path.name, "candidate", source),
+        baseline=_sourced(scores.baseline, path.name, "baseline", source),
+    )
 
 
-def _parse(content: bytes, name: str) -> Any:
-    """The file's JSON; a list of values if it is JSON lines."""
+def read_all_scores(
+    candidate: Sequence[Path], baseline: Sequence[Path] = (), choice: Choice | None = None
+) -> ScoreSet:
+    """The scores of several files as one set; ``baseline`` files hold the other model's scores.
 
-    def loads(text: bytes) -> Any:
-        return json.loads(text, parse_constant=lambda word: math.nan)
+    Raises what :func:`read_scores` raises, also for a benchmark that two files hold.
+    """
+    sets = [read_scores(path, choice) for path in candidate]
+    others = [read_scores(path, choice) for path in baseline]
+    repos = [one.baseline_repo for one in sets if one.baseline_repo]
+    if len(set(repos)) > 1:
+        raise ScoreFileInvalid(
+            f"{candidate[-1].name}: baseline_repo: {' and '.join(sorted(set(repos)))} are named",
+            "compare with one quant at a time",
+        )
+    return ScoreSet(
+        candidate=_once([score for one in sets for score in one.candidate], "candidate"),
+        baseline=_once(
+            [
+                *(score for one in sets for score in one.baseline),
+                *(score for one in others for score in one.candidate),
+            ],
+            "baseline",
+        ),
+        baseline_repo=repos[0] if repos else None,
+    )
 
+
+def _parse(content: bytes, path: Path) -> Any:
+    """The file's data: of a card its front matter, of JSON lines a list of their values."""
+    if path.suffix.lower() == ".md":
+        return split_card(content.decode("utf-8", "replace")).data
+    if path.suffix.lower() in _YAML:
+        data, problems = read_yaml(content.decode("utf-8", "replace"))
+        if data is None and problems:
+            where = f"line {problems[0].line}: " if problems[0].line else ""
+            raise ScoreFileInvalid(f"{path.name}: {where}{problems[0].message}", "mend the file")
+        return data
     try:
-        return loads(content)
+        return _loads(content)
     except ValueError as error:
         lines = [line for line in content.split(b"\n") if line.strip()]
         try:
-            return [loads(line) for line in lines]
+            return [_loads(line) for line in lines]
         except ValueError:
-            raise ScoreFileInvalid(f"{name} is not JSON: {error}", "mend the file") from error
+            raise ScoreFileInvalid(f"{path.name} is not JSON: {error}", "mend the file") from error
 
 
-def _require_sound(scores: Iterable[Score], file: str, side: str) -> None:
-    seen: set[str] = set()
+def _loads(text: bytes) -> Any:
+    return json.loads(text, parse_constant=lambda word: math.nan)
+
+
+def _sourced(
+    scores: Iterable[Score], file: str, side: str, source: tuple[str, str]
+) -> tuple[Score, ...]:
+    """The scores, each found sound and with its source unless it names one that it came from."""
+    found = []
     for score in scores:
-        field = f"{file}: {side}.{score.benchmark}"
         value = score.value_percent
         if not math.isfinite(value) or not 0 <= value <= 100:
-            raise ScoreFileInvalid(f"{field}: {value} is not a percentage", "correct the value")
+            raise ScoreFileInvalid(
+                f"{file}: {side}.{score.benchmark}: {value} is not a percentage",
+                "correct the value",
+            )
+        named = (score.source_file or source[0], score.source_sha256 or source[1])
+        found.append(dataclasses.replace(score, source_file=named[0], source_sha256=named[1]))
+    return _once(found, side)
+
+
+def _once(scores: Sequence[Score], side: str) -> tuple[Score, ...]:
+    seen: dict[str, Score] = {}
+    for score in scores:
         if score.benchmark in seen:
-            raise ScoreFileInvalid(f"{field} stands twice", "keep one of the two")
-        seen.add(score.benchmark)
+            files = {str(seen[score.benchmark].source_file), str(score.source_file)}
+            raise ScoreFileInvalid(
+                f"{' and '.join(sorted(files))}: {side}.{score.benchmark} stands twice",
+                "keep one of the two",
+            )
+        seen[score.benchmark] = score
+    return tuple(scores)

@@ -6,37 +6,21 @@ two filters of one metric can differ by points, so the filter is named.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from hubtool.errors import ScoreFileInvalid
+from hubtool.scores.readers.interface import Choice
+from hubtool.scores.readers.known import Known, known_task
+from hubtool.scores.readers.lm_eval_samples import failed_items
 from hubtool.scores.record import Score, ScoreSet
 
 HARNESS = "lm-evaluation-harness"
 
 
-@dataclasses.dataclass(frozen=True)
-class Known:
-    """A task of the Capability Score: its id here, name, metric, and items in the whole set."""
-
-    benchmark: str
-    name: str
-    metric: str
-    items: int
-
-
-# sizes: the test splits of cais/mmlu, openai/gsm8k, google/IFEval and openai/openai_humaneval
-KNOWN = {
-    "mmlu": Known("mmlu", "MMLU", "acc", 14042),
-    "gsm8k": Known("gsm8k", "GSM8K", "exact_match", 1319),
-    "gsm8k_cot": Known("gsm8k", "GSM8K", "exact_match", 1319),
-    "ifeval": Known("ifeval", "IFEval", "prompt_level_strict_acc", 541),
-    "humaneval": Known("humaneval", "HumanEval", "pass@1", 164),
-    "humaneval_instruct": Known("humaneval", "HumanEval", "pass@1", 164),
-}
 ROUNDING = 0.02  # relative
 # of several filters of one metric, the strictest first
 FILTERS = ("none", "strict-match", "create_test", "get-answer", "flexible-extract")
@@ -47,12 +31,21 @@ def fits(data: Any) -> bool:
     return isinstance(data, dict) and bool(_tasks(data))
 
 
-def read(data: Any, file: str) -> ScoreSet:
-    """One score a task; subtasks of a group are left to their group."""
+def read(data: Any, path: Path, choice: Choice) -> ScoreSet:
+    """One score a task; subtasks of a group are left to their group unless they are chosen.
+
+    Which items failed is read from the ``samples_*.jsonl`` of the same run, if they lie beside.
+    """
     tasks = _tasks(data)
     groups = data.get("group_subtasks") or {}
     inside = {task for subtasks in groups.values() for task in subtasks}
-    found = [_score(task, entry, data, file) for task, entry in tasks.items() if task not in inside]
+    wanted = choice.tasks or tuple(task for task in tasks if task not in inside)
+    unknown = [task for task in wanted if task not in tasks]
+    if unknown:
+        raise ScoreFileInvalid(
+            f"{path.name}: results.{unknown[0]} is not there", f"it has: {', '.join(tasks)}"
+        )
+    found = [_score(task, tasks[task], data, path, choice.filters.get(task)) for task in wanted]
     return ScoreSet(candidate=tuple(found))
 
 
@@ -67,10 +60,12 @@ def _tasks(data: dict[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _score(task: str, entry: dict[str, Any], data: dict[str, Any], file: str) -> Score:
-    known = KNOWN.get(task)
-    metric, chosen = _choose(task, entry, known.metric if known else None, file)
-    field = f"{file}: results.{task}.{metric},{chosen}"
+def _score(
+    task: str, entry: dict[str, Any], data: dict[str, Any], path: Path, filter_: str | None
+) -> Score:
+    known = known_task(task)
+    metric, chosen = _choose(task, entry, known.metric if known else None, filter_, path.name)
+    field = f"{path.name}: results.{task}.{metric},{chosen}"
     value = _fraction(entry[f"{metric},{chosen}"], field)
     stderr = entry.get(f"{metric}_stderr,{chosen}")
     error = float(stderr) if isinstance(stderr, int | float) and math.isfinite(stderr) else None
@@ -101,10 +96,13 @@ def _score(task: str, entry: dict[str, Any], data: dict[str, Any], file: str) ->
         harness_version=data.get("lm_eval_version"),
         date=_date(data.get("date")),
         partial=limited or n < whole,
+        failed_items=failed_items(path, _leaves(task, data), metric, chosen, n),
     )
 
 
-def _choose(task: str, entry: Mapping[str, Any], wanted: str | None, file: str) -> tuple[str, str]:
+def _choose(
+    task: str, entry: Mapping[str, Any], wanted: str | None, filter_: str | None, file: str
+) -> tuple[str, str]:
     """(metric, filter) to read: the task's own metric, else the first; the strictest filter."""
     keys = [
         tuple(key.split(",", 1))
@@ -119,7 +117,12 @@ def _choose(task: str, entry: Mapping[str, Any], wanted: str | None, file: str) 
             "run the task again, or give the score in hubtool's own format",
         )
     filters = [chosen for one, chosen in keys if one == metric]
-    return metric, min(filters, key=lambda one: (_rank(one), one))
+    if filter_ is not None and filter_ not in filters:
+        raise ScoreFileInvalid(
+            f"{file}: results.{task}.{metric} has no filter {filter_!r}",
+            f"it has: {', '.join(filters)}",
+        )
+    return metric, filter_ or min(filters, key=lambda one: (_rank(one), one))
 
 
 def _rank(name: str) -> int:
@@ -166,6 +169,12 @@ def _items(share: float, error: float | None, known: Known | None) -> int | None
         return None
     n = round(share * (1 - share) / error**2) + 1
     return known.items if known and abs(n / known.items - 1) < ROUNDING else n
+
+
+def _leaves(task: str, data: Mapping[str, Any]) -> list[str]:
+    """The task itself, or of a group the tasks that were run for it."""
+    below = (data.get("group_subtasks") or {}).get(task)
+    return [leaf for one in below for leaf in _leaves(one, data)] if below else [task]
 
 
 def _shots(task: str, data: Mapping[str, Any]) -> int | None:

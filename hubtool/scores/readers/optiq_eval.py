@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 import re
+from pathlib import Path
 from typing import Any
 
 from hubtool.errors import ScoreFileInvalid
+from hubtool.scores.readers.interface import Choice
 from hubtool.scores.record import Score, ScoreSet
 
 # field -> (id, display name, metric, items, few-shot): what `--task all` of mlx-optiq 0.7 runs.
 # The record itself holds no sample sizes; HashHop is 25 items at each of 4 hop levels.
-FIELDS: dict[str, tuple[str, str, str, int | None, int | None]] = {
+FIELDS: dict[str, tuple[str, str, str, int, int | None]] = {
     "mmlu_pct": ("mmlu", "MMLU (5-shot, 1000)", "accuracy", 1000, 5),
     "gsm8k_pct": ("gsm8k", "GSM8K (1000)", "accuracy", 1000, None),
-    "ifeval_strict_pct": ("ifeval", "IFEval (full, strict)", "prompt_level_strict", None, None),
+    "ifeval_strict_pct": ("ifeval", "IFEval (full, strict)", "prompt_level_strict", 541, None),
     "bfcl_pct": ("bfcl", "BFCL-V3 simple (200)", "accuracy", 200, None),
     "humaneval_pct": ("humaneval", "HumanEval (pass@1, 164)", "pass@1", 164, None),
     "hashhop_pct": ("hashhop", "HashHop (long-context)", "accuracy", 100, None),
@@ -30,17 +32,18 @@ def fits(data: Any) -> bool:
     return isinstance(record, dict) and bool(set(record) & {*FIELDS, "score_pct"})
 
 
-def read(data: Any, file: str) -> ScoreSet:
+def read(data: Any, path: Path, choice: Choice) -> ScoreSet:
     """The scores; a failed benchmark (null) is left out."""
+    file = path.name
     if "candidate" not in data:
         return ScoreSet(candidate=_side(data, file, "candidate"))
     baseline = data.get("baseline") or {}
-    path = baseline.get("model_path")
-    is_repo = isinstance(path, str) and _REPO_ID.fullmatch(path)
+    named = baseline.get("model_path")
+    is_repo = isinstance(named, str) and _REPO_ID.fullmatch(named)
     return ScoreSet(
         candidate=_side(data["candidate"], file, "candidate"),
         baseline=_side(baseline, file, "baseline") if baseline else (),
-        baseline_repo=path if is_repo else None,
+        baseline_repo=named if is_repo else None,
     )
 
 
