@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from hubtool.card.charts import describe
 from hubtool.card.compose import recheck_card
 from hubtool.card.provenance import CardWish, Provenance
-from hubtool.card.recompose import recompose
+from hubtool.card.recompose import Look, recompose
 from hubtool.card.templates import brand_sha256, template_sha256
 from hubtool.card.write import lay_out
 from tests.support.card_facts import provenance, scores
@@ -95,5 +96,13 @@ def test_a_card_without_evidence_is_told(quant: Path) -> None:
 
 def test_rendering_a_folder_again_changes_nothing(quant: Path) -> None:
     before = {file: file.read_bytes() for file in quant.rglob("*") if file.is_file()}
-    recompose(quant, scores_file=None, template="optiq", brand="optiq").write(quant)
+    recompose(quant, Look()).write(quant)
     assert {file: file.read_bytes() for file in quant.rglob("*") if file.is_file()} == before
+
+
+def test_a_picture_of_older_figures_is_told(quant: Path) -> None:
+    chart = quant / "assets/scores.png"
+    chart.write_bytes(describe(chart.read_bytes(), "66.75 against 64.56"))
+    assert recheck_card(quant) == ("assets/scores.png shows other figures than the facts",)
+    chart.unlink()
+    assert recheck_card(quant) == ("assets/scores.png is missing",)

@@ -29,8 +29,11 @@ def test_flags_override_the_file(tmp_path: Path) -> None:
 
 def test_paths_in_a_file_are_relative_to_it(tmp_path: Path) -> None:
     file = tmp_path / "r.yaml"
-    file.write_text("base: acme/tiny\npublish: {org: me}\nscores: s.json\n")
-    assert load_manifest(file, {}).scores == str(tmp_path / "s.json")
+    head = "base: acme/tiny\npublish: {org: me}\n"
+    file.write_text(head + "scores: s.json\n")
+    assert load_manifest(file, {}).scores == (str(tmp_path / "s.json"),)
+    file.write_text(head + "scores: [s.json, t.json]\n")
+    assert load_manifest(file, {}).scores == (str(tmp_path / "s.json"), str(tmp_path / "t.json"))
 
 
 @pytest.mark.parametrize(

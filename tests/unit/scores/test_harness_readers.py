@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hubtool.errors import ScoreFileInvalid
-from hubtool.scores.readers.interface import read_scores
+from hubtool.scores.readers.interface import Choice, read_scores
 from hubtool.scores.record import Score
 
 HARNESS: dict[str, Any] = {
@@ -139,3 +139,44 @@ def test_a_bfcl_file_that_does_not_add_up_is_refused(
 ) -> None:
     with pytest.raises(ScoreFileInvalid, match=words):
         read(tmp_path, BFCL.replace(old, new))
+
+
+def samples(path: Path, task: str, values: list[float], filter_: str = "strict-match") -> None:
+    lines = [
+        json.dumps({"doc_id": place, "filter": chosen, "exact_match": value, "doc": {"q": "..."}})
+        for place, value in enumerate(values)
+        for chosen in (filter_, "flexible-extract")
+    ]
+    (path / f"samples_{task}_2026-11-20.jsonl").write_text("\n".join(lines) + "\n")
+
+
+def test_logged_samples_tell_which_items_failed(tmp_path: Path) -> None:
+    data = {
+        "results": {"gsm8k": HARNESS["results"]["gsm8k"]},
+        "n-samples": {"gsm8k": {"original": 4, "effective": 4}},
+    }
+    name = "results_2026-11-20.json"
+    assert read(tmp_path, data, name)["gsm8k"].failed_items is None
+    samples(tmp_path, "gsm8k", [1.0, 0.0, 1.0, 0.0])
+    assert read(tmp_path, data, name)["gsm8k"].failed_items == ("gsm8k/1", "gsm8k/3")
+    samples(tmp_path, "gsm8k", [1.0, 0.0, 1.0])  # of another run
+    assert read(tmp_path, data, name)["gsm8k"].failed_items is None
+    (tmp_path / "samples_gsm8k_2026-11-20.jsonl").write_text("{")
+    with pytest.raises(ScoreFileInvalid, match="line 1 is no sample"):
+        read(tmp_path, data, name)
+
+
+def test_filter_and_part_of_a_group_can_be_chosen(tmp_path: Path) -> None:
+    file = tmp_path / "results.json"
+    file.write_text(json.dumps(HARNESS))
+    choice = Choice(("gsm8k", "mmlu_stem"), {"gsm8k": "flexible-extract"})
+    gsm8k, stem = read_scores(file, choice).candidate
+    assert (gsm8k.value_percent, gsm8k.display_name) == (
+        pytest.approx(63.4),
+        "GSM8K (5-shot, flexible-extract, 1319)",
+    )
+    assert (stem.benchmark, stem.n) == ("mmlu_stem", 3000)
+    with pytest.raises(ScoreFileInvalid, match="no filter 'loose'"):
+        read_scores(file, Choice(filters={"gsm8k": "loose"}))
+    with pytest.raises(ScoreFileInvalid, match=r"results\.arc is not there"):
+        read_scores(file, Choice(("arc",)))
