@@ -281,7 +281,7 @@ def _sizes(facts: CardFacts) -> str:
 def _measurement_rows(facts: CardFacts) -> list[tuple[str, str]]:
     measured = facts.measurement
     if measured is None:
-        return [("Widths chosen by", f"{facts.made_by}, without a measurement of hubtool's")]
+        return [("Widths chosen by", f"{facts.made_by}; not measured by hubtool")]
     reference = REFERENCE_WORDS.get(measured.reference, measured.reference)
     why = "" if measured.reference == "bf16" else f" ({measured.reference_reason})"
     return [
