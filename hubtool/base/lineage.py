@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from hubtool.base.source import HUB_HOME, DeclaredLicence
+from hubtool.card.frontmatter import split_card
 from hubtool.console import Console
 from hubtool.errors import BaseGated, NotSignedIn, RepoNotFound
+from hubtool.licences.conflict import families_of_prose, family_of_text, is_licence_text
+from hubtool.licences.declared import HUB_HOME, DeclaredLicence
+from hubtool.licences.files import is_licence_file
 
 if TYPE_CHECKING:
-    from hubtool.hub.client import HubClient
+    from hubtool.base.source import RemoteFile
+    from hubtool.hub.client import HubClient, RepoState
 
 MAX_ANCESTORS = 8
+_NO_TEXT = (".pdf", ".html")
 _REPO_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -45,6 +51,33 @@ def declared_licence(
     )
 
 
+def read_declaration(
+    hub: HubClient, state: RepoState, files: Sequence[RemoteFile], console: Console
+) -> DeclaredLicence:
+    """What the repo says of its licence: in its fields, its licence texts and its card's prose.
+
+    Texts that a gate keeps from this token are warned about and left out.
+    """
+    paths = tuple(file.path for file in files if is_licence_file(file.path))
+    declared = declared_licence(state.repo, state.commit, state.card_metadata, paths)
+
+    def read(path: str) -> str:
+        try:
+            return hub.read_text(state.repo, path, state.commit) or ""
+        except (BaseGated, NotSignedIn) as error:
+            console.warn(f"{state.repo}: {path} was not read: {error.message}")
+            return ""
+
+    texts = [path for path in paths if is_licence_text(path) and not path.endswith(_NO_TEXT)]
+    named = {family_of_text(read(path)) for path in texts} - {None}
+    has_card = any(file.path == "README.md" for file in files)
+    return dataclasses.replace(
+        declared,
+        text_families=tuple(sorted(name for name in named if name)),
+        prose_families=families_of_prose(split_card(read("README.md")).body) if has_card else (),
+    )
+
+
 def ancestors_licences(
     hub: HubClient, repo: str, metadata: Mapping[str, Any], console: Console
 ) -> tuple[DeclaredLicence, ...]:
@@ -52,8 +85,6 @@ def ancestors_licences(
 
     An ancestor that cannot be read is warned about and left out.
     """
-    from hubtool.licences.files import is_licence_file
-
     found: list[DeclaredLicence] = []
     seen = {repo}
     queue = list(parents_of(metadata))
@@ -68,7 +99,6 @@ def ancestors_licences(
         except (RepoNotFound, BaseGated, NotSignedIn) as error:
             console.warn(f"the licence of the ancestor {parent} is unknown: {error.message}")
             continue
-        texts = tuple(file.path for file in files if is_licence_file(file.path))
-        found.append(declared_licence(parent, state.commit, state.card_metadata, texts))
+        found.append(read_declaration(hub, state, files, console))
         queue += parents_of(state.card_metadata)
     return tuple(found)

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from hubtool.console import Console, format_bytes
 from hubtool.errors import BaseNotFound, DiskFull, NoSafetensors, RepoNotFound
+from hubtool.licences.declared import HUB_HOME, DeclaredLicence
 from hubtool.records import FileHash, Record
 
 if TYPE_CHECKING:
     from hubtool.hub.client import HubClient, RepoState
 
-HUB_HOME = "https://huggingface.co"  # what published links point to, whichever Hub is spoken to
 INDEX_FILE = "model.safetensors.index.json"
 DOWNLOADS = 4  # files at a time
 SPARE_BYTES = 16_000_000  # room that must stay free after the download
@@ -42,22 +42,6 @@ class RemoteFile:
     size_bytes: int
     etag: str
     is_lfs: bool
-
-
-@dataclasses.dataclass(frozen=True)
-class DeclaredLicence:
-    """The licence fields of a card's front matter, copied and never interpreted.
-
-    ``identifiers`` is empty if the card names none. ``link`` is absolute.
-    ``files`` are the licence and notice files that lie in the repo.
-    """
-
-    repo: str
-    revision: str
-    identifiers: tuple[str, ...]
-    name: str | None
-    link: str | None
-    files: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,8 +91,7 @@ def resolve_base(
     UnknownArchitecture, RemoteCodeNeeded, BrokenShard and UnsafePath (index).
     """
     from hubtool.base.architecture import require_known_architecture
-    from hubtool.base.lineage import ancestors_licences, declared_licence
-    from hubtool.licences.files import is_licence_file
+    from hubtool.base.lineage import ancestors_licences, read_declaration
 
     state = _find(hub, repo, revision)
     files = hub.list_files(state.repo, state.commit)
@@ -117,10 +100,12 @@ def resolve_base(
     require_known_architecture(state.repo, config, trust_remote_code=trust_remote_code)
     _require_sound_index(hub, state, files)
     metadata = state.card_metadata
-    texts = tuple(file.path for file in files if is_licence_file(file.path))
-    own = declared_licence(state.repo, state.commit, metadata, texts)
+    own = read_declaration(hub, state, files, console)
     if state.gated:
-        console.warn(f"{state.repo} is gated; its terms bind whoever downloads the quant as well")
+        console.warn(
+            f"{state.repo} is gated ({state.gated}); its terms bind whoever downloads the quant as "
+            f"well: --gate {state.gated} asks them to accept those first"
+        )
     return Base(
         repo=state.repo,
         revision=state.commit,

@@ -53,7 +53,6 @@ class CardFacts(Record):
     tags: tuple[str, ...]
     languages: tuple[str, ...]
     licence: LicenceFacts
-    licence_files: tuple[str, ...]
     also_bound_by: tuple[LicenceFacts, ...]
     widths: tuple[WidthShare, ...]  # ascending bits
     components: int
@@ -129,7 +128,6 @@ def build_facts(
         tags=_tags(provenance, stats, traits),
         languages=provenance.languages,
         licence=provenance.licence,
-        licence_files=tuple(file.path for file in provenance.licence_files),
         also_bound_by=provenance.also_bound_by,
         widths=stats.widths,
         components=len(stats.components),

@@ -16,6 +16,7 @@ from hubtool.base.source import Base
 from hubtool.card.templates import template_sha256
 from hubtool.licences.families import family_of
 from hubtool.licences.rules import LicenceTerms
+from hubtool.licences.texts import path_in_quant
 from hubtool.quantize.imported import claims_of_folder
 from hubtool.quantize.optiq_files import TOOL, MeasurementFacts, read_making
 from hubtool.records import FileHash, Record
@@ -36,6 +37,8 @@ class LicenceFacts:
     link: str | None
     shown: str | None = None  # a phrase that the card must show
     limit: str | None = None  # one sentence
+    files: tuple[str, ...] = ()  # its texts, as they lie in the quant
+    choice: str | None = None  # what was chosen where the repo contradicts itself
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,6 +130,7 @@ def provenance_of(
 ) -> Provenance:
     """The provenance of the quant of ``base`` in ``folder``; ``files`` is filled on writing."""
     card, making = base.card_metadata, read_making(folder)
+    copied = frozenset(file.path for file in licence_files)
     made_by = TOOL if making else claims_of_folder(folder).method or OTHER_TOOL
     return Provenance(
         repo=base.target_repo,
@@ -136,9 +140,9 @@ def provenance_of(
         qat_evidence=_qat_evidence(base),
         languages=_texts(card.get("language")),
         base_tags=_texts(card.get("tags")),
-        licence=_licence(terms),
+        licence=_licence(terms, terms, copied),
         licence_files=licence_files,
-        also_bound_by=tuple(_licence(other) for other in terms.also_bound_by),
+        also_bound_by=tuple(_licence(terms, other, copied) for other in terms.also_bound_by),
         measurement=making.measurement if making else None,
         target_bpw=making.target_bpw if making else None,
         made_by=made_by,
@@ -156,16 +160,19 @@ def provenance_of(
     )
 
 
-def _licence(terms: LicenceTerms) -> LicenceFacts:
-    family = family_of(terms)
+def _licence(base: LicenceTerms, owner: LicenceTerms, copied: frozenset[str]) -> LicenceFacts:
+    family = family_of(owner)
+    paths = (path_in_quant(base, owner, file) for file in owner.files)
     return LicenceFacts(
-        repo=terms.repo,
-        revision=terms.revision,
-        identifiers=terms.identifiers,
-        name=terms.name,
-        link=terms.link,
+        repo=owner.repo,
+        revision=owner.revision,
+        identifiers=owner.identifiers,
+        name=owner.name,
+        link=owner.link,
         shown=family.shown,
         limit=family.limit,
+        files=tuple(path for path in paths if path in copied),
+        choice=owner.choice,
     )
 
 

@@ -14,7 +14,10 @@ from hubtool.card.write import CardSources, Page, compose_page, lay_out
 from hubtool.console import SILENT, Console
 from hubtool.errors import PathNotFound
 from hubtool.hub.baseline import baseline_facts
+from hubtool.licences.conflict import settle
+from hubtool.licences.families import require_accepted
 from hubtool.licences.rules import require_licence
+from hubtool.licences.texts import licence_texts
 from hubtool.scores.record import ScoreSet
 
 if TYPE_CHECKING:
@@ -68,6 +71,7 @@ def compose_for(
     hub: HubClient,
     base_repo: str,
     target_repo: str,
+    accepted_licences: tuple[str, ...] = (),
     console: Console = SILENT,
 ) -> Page:
     """The card of a quant of ``base_repo``, whose licence is read from the Hub. Writes nothing.
@@ -75,11 +79,10 @@ def compose_for(
     No weights are downloaded. Raises what resolving the base and its licence raises.
     """
     base = resolve_base(hub, base_repo, None, target_repo, console)
-    texts = {}
-    for name in require_licence(base.licences).files:
-        content = hub.read_bytes(base.repo, name, base.revision)
-        if content is not None:
-            texts[name] = content
+    base = dataclasses.replace(base, licences=settle(base.licences, accepted_licences))
+    terms = require_licence(base.licences)
+    require_accepted(terms, target_repo.split("/")[1], accepted_licences)
+    texts = licence_texts(hub, terms, console)
     scores = scores or scores_in(folder)
     against = scores.baseline_repo if scores else None
     sources = CardSources(

@@ -6,14 +6,16 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from hubtool.base.source import DeclaredLicence
+from hubtool.base.source import Base
 from hubtool.card.compose import CARD_FILE
 from hubtool.card.provenance import FILE, LicenceFacts, Provenance
 from hubtool.checks.interface import CheckSubject, Finding, verdict
 from hubtool.checks.metadata import card_of
 from hubtool.errors import RefusedError
+from hubtool.licences.declared import DeclaredLicence
 from hubtool.licences.families import NOTICE_FILE, family_of
 from hubtool.licences.rules import require_licence
+from hubtool.licences.texts import path_in_quant
 from hubtool.records import hash_file
 
 
@@ -23,10 +25,13 @@ def check(subject: CheckSubject) -> Iterator[Finding]:
         yield Finding("licence/fields", "skip", f"no {FILE} says which licence the base has")
         return
     provenance = Provenance.of_folder(subject.folder)
-    yield _allowed(subject, provenance)
+    allowed = _allowed(subject, provenance)
+    yield allowed
     yield _fields(subject, provenance.licence)
     yield _files(subject, provenance)
     yield _notice(subject, provenance)
+    if subject.base is not None and allowed.result == "pass":
+        yield from _ancestors(subject.base, provenance)
 
 
 def _allowed(subject: CheckSubject, provenance: Provenance) -> Finding:
@@ -76,6 +81,23 @@ def _fields(subject: CheckSubject, recorded: LicenceFacts) -> Finding:
         "copy the base's fields: `hubtool card` does",
         CARD_FILE,
     )
+
+
+def _ancestors(base: Base, provenance: Provenance) -> Iterator[Finding]:
+    """A warning for each text of an ancestor that binds and was not to be had (a gate keeps it)."""
+    copied = {file.path for file in provenance.licence_files}
+    terms = require_licence(base.licences)
+    for owner in terms.also_bound_by:
+        for file in owner.files:
+            path = path_in_quant(terms, owner, file)
+            if path not in copied:
+                yield Finding(
+                    "licence/ancestors",
+                    "warn",
+                    f"{file} of {owner.repo}, whose terms bind as well, was not copied",
+                    f"accept that repo's terms with this token, or put the text at {path}",
+                    path,
+                )
 
 
 def _notice(subject: CheckSubject, provenance: Provenance) -> Finding:

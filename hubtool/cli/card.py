@@ -65,6 +65,10 @@ def render(
     repo: Annotated[
         str | None, typer.Option(help="Repo that the quant will be published as, ORG/NAME.")
     ] = None,
+    accept_licence: Annotated[
+        list[str] | None,
+        typer.Option(help="A licence with limits that you have read; repeatable.", metavar="ID"),
+    ] = None,
     scores: Annotated[
         list[Path] | None, typer.Option(help="Score file to put on the card; repeatable.")
     ] = None,
@@ -109,7 +113,14 @@ def render(
     given = read_all_scores(scores, baseline_scores or ()) if scores else None
     if client and base and repo:
         page = compose_for(
-            folder, look, given, hub=client, base_repo=base, target_repo=repo, console=console
+            folder,
+            look,
+            given,
+            hub=client,
+            base_repo=base,
+            target_repo=repo,
+            accepted_licences=tuple(accept_licence or ()),
+            console=console,
         )
     else:
         page = recompose(folder, look, given)

@@ -72,6 +72,10 @@ def release(
         str | None, typer.Option(help="Card brand: a name or a file. [default: optiq]")
     ] = None,
     private: Annotated[bool, typer.Option("--private", help="Create the repo private.")] = False,
+    gate: Annotated[
+        str | None,
+        typer.Option(help="Gate the quant's files, as its base is.", metavar="auto|manual"),
+    ] = None,
     pr: Annotated[bool, typer.Option("--pr", help="Open a pull request.")] = False,
     collection: Annotated[
         str | None, typer.Option(help="Slug of a collection to add the quant to.")
@@ -110,6 +114,7 @@ def release(
                 "org": org,
                 "name": name,
                 "private": private or None,
+                "gate": gate,
                 "pr": pr or None,
                 "collection": collection,
             }

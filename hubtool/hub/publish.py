@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from hubtool.base.source import RemoteFile
 from hubtool.console import Console
@@ -46,6 +46,7 @@ class PublishPlan(Record):
     private: bool
     as_pull_request: bool
     files: tuple[FileHash, ...]  # the whole release, sent now or there already
+    gate: Literal["auto", "manual"] | None = None  # None: the repo's gate stays as it is
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +75,7 @@ def make_plan(
     message: str,
     private: bool,
     as_pull_request: bool,
+    gate: Literal["auto", "manual"] | None = None,
 ) -> PublishPlan:
     """What a push would send now: the difference between ``files`` and the remote head.
 
@@ -99,6 +101,7 @@ def make_plan(
         private=private,
         as_pull_request=as_pull_request,
         files=tuple(files),
+        gate=gate,
     )
 
 
@@ -120,6 +123,8 @@ def publish(hub: HubClient, plan: PublishPlan, folder: Path, console: Console) -
         pull_request_url=None,
         verified=False,
     )
+    if plan.parent:
+        _set_gate(hub, plan)
     if plan.parent and not plan.operations and not plan.deletions:
         console.fact("already there", plan.repo)
         return receipt
@@ -200,7 +205,18 @@ def _create_repo(hub: HubClient, plan: PublishPlan) -> str:
         )
     if hub.list_files(plan.repo, head)[1:]:  # more than .gitattributes: not new after all
         raise RemoteMoved(f"{plan.repo} was created by somebody else meanwhile", "run again")
+    _set_gate(hub, plan)
     return head
+
+
+def _set_gate(hub: HubClient, plan: PublishPlan) -> None:
+    """The gate goes up before the first file is behind it."""
+    if plan.gate is None or hub.resolve_revision(plan.repo).gated == plan.gate:
+        return
+    hub.call(
+        f"gate {plan.repo}",
+        lambda: hub.api.update_repo_settings(plan.repo, gated=plan.gate),
+    )
 
 
 def _additions(plan: PublishPlan, folder: Path) -> list[CommitOperationAdd]:

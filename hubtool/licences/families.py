@@ -6,6 +6,7 @@ import functools
 import re
 from collections.abc import Mapping
 from importlib import resources
+from pathlib import PurePosixPath
 from typing import Protocol
 
 import yaml
@@ -26,6 +27,7 @@ class Family(BaseModel):
     id: str
     identifiers: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    titles: tuple[str, ...] = ()
     notice: bool = False
     shown: str | None = None
     starts_with: tuple[str, ...] = ()
@@ -105,7 +107,11 @@ def missing_notice(terms: LicenceTerms, licence_texts: Mapping[str, bytes]) -> s
 
 def notices(licence_texts: Mapping[str, bytes]) -> tuple[str, ...]:
     """The lines for a file named Notice: the base's own such file, else what its licence prints."""
-    named = [text for name, text in licence_texts.items() if name.lower().startswith("notice")]
+    named = [
+        text
+        for name, text in licence_texts.items()
+        if PurePosixPath(name).name.lower().startswith("notice")
+    ]
     if named:
         return tuple(text.decode("utf-8", "replace").strip() for text in named)
     lines = (notice_line(text.decode("utf-8", "replace")) for text in licence_texts.values())

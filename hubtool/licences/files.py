@@ -1,10 +1,8 @@
-"""Licence and notice files: which they are, and their copies in the quant."""
+"""Licence and notice files of a repo: which they are."""
 
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 # nearly every custom licence demands a copy of its text and of its notices
@@ -21,10 +19,3 @@ def is_licence_file(path: str) -> bool:
     suffix = Path(path).suffix.lower()
     named = _LICENCE_FILE.fullmatch(path) is not None
     return named and (suffix in _TEXT_SUFFIXES or suffix[1:].isdigit())
-
-
-def copy_licence_files(source: Path, target: Path, names: Sequence[str]) -> tuple[str, ...]:
-    """Copy ``names`` byte for byte; returns them sorted."""
-    for name in names:
-        shutil.copyfile(source / name, target / name)
-    return tuple(sorted(names))

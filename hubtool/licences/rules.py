@@ -7,30 +7,13 @@ import functools
 import re
 from collections.abc import Sequence
 from importlib import resources
-from typing import Protocol
 
 import yaml
 
 from hubtool.errors import LicenceForbids, LicenceMissing, LicenceUnclear
+from hubtool.licences.declared import DeclaredLicence
 
 _NO_DERIVATIVES_NAME = re.compile(r"(^|[-_ ])nd([-_ ]|$)|no[-_ ]?deriv", re.IGNORECASE)
-
-
-class Declared(Protocol):
-    """What a card declares; ``hubtool.base.source.DeclaredLicence`` fits."""
-
-    @property
-    def repo(self) -> str: ...
-    @property
-    def revision(self) -> str: ...
-    @property
-    def identifiers(self) -> tuple[str, ...]: ...
-    @property
-    def name(self) -> str | None: ...
-    @property
-    def link(self) -> str | None: ...
-    @property
-    def files(self) -> tuple[str, ...]: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +29,7 @@ class LicenceTerms:
     name: str | None
     link: str | None
     files: tuple[str, ...]
+    choice: str | None = None  # where the repo contradicts itself: what was chosen
     also_bound_by: tuple[LicenceTerms, ...] = ()
 
     @property
@@ -55,7 +39,7 @@ class LicenceTerms:
         return f"{self.name} ({shown})" if self.name else shown
 
 
-def require_licence(licences: Sequence[Declared]) -> LicenceTerms:
+def require_licence(licences: Sequence[DeclaredLicence]) -> LicenceTerms:
     """The terms of the base (first) and of its ancestors, nearest first.
 
     Raises LicenceMissing if the base declares none or ``unknown``,
@@ -87,7 +71,7 @@ def require_licence(licences: Sequence[Declared]) -> LicenceTerms:
     return dataclasses.replace(_terms(base), also_bound_by=others)
 
 
-def _require_derivatives_allowed(declared: Declared) -> None:
+def _require_derivatives_allowed(declared: DeclaredLicence) -> None:
     named = declared.name if declared.name and _NO_DERIVATIVES_NAME.search(declared.name) else None
     forbidden = sorted(set(declared.identifiers) & _identifiers("no_derivatives"))
     if forbidden or named:
@@ -99,7 +83,7 @@ def _require_derivatives_allowed(declared: Declared) -> None:
         )
 
 
-def _terms(declared: Declared) -> LicenceTerms:
+def _terms(declared: DeclaredLicence) -> LicenceTerms:
     return LicenceTerms(
         repo=declared.repo,
         revision=declared.revision,
@@ -107,10 +91,11 @@ def _terms(declared: Declared) -> LicenceTerms:
         name=declared.name,
         link=declared.link,
         files=declared.files,
+        choice=declared.choice,
     )
 
 
-def _key(declared: Declared) -> tuple[tuple[str, ...], str | None]:
+def _key(declared: DeclaredLicence) -> tuple[tuple[str, ...], str | None]:
     return declared.identifiers, declared.name
 
 

@@ -23,6 +23,9 @@ class PublishOptions(_Part):
     org: str = Field(min_length=1, description="organisation or user that will own the quant")
     name: str | None = Field(None, description="repo name; derived from the base if left out")
     private: bool = Field(False, description="create the repo as private")
+    gate: Literal["auto", "manual"] | None = Field(
+        None, description="gate the quant's files: who clicks (auto), or who is let in (manual)"
+    )
     pr: bool = Field(False, description="open a pull request instead of a commit on main")
     collection: str | None = Field(None, description="slug of a collection to add the quant to")
 

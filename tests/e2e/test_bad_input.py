@@ -159,34 +159,3 @@ def test_a_full_disk(tiny_hub: RunningHub, tmp_path: Path, small_disk: Path) -> 
     assert full.returncode == 2, full.stderr
     assert "room" in full.stderr
     assert "Traceback" not in full.stderr
-
-
-AGREEMENT = (
-    'You must keep a "Notice" text file in every copy that reads: "Tiny is licensed under the '
-    'Tiny 3.1 Community License, Copyright (c) Tiny Lab." and name yours after it.\n'
-)
-
-
-def test_a_licence_with_a_name_rule_and_a_notice(
-    tiny_hub: RunningHub, tiny_llama: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "base"
-    shutil.copytree(tiny_llama, folder)
-    write_card(folder, "llama3.1")
-    (folder / "LICENSE").unlink()
-    tiny_hub.store.seed_repo("acme/tiny", folder)
-    unnamed = release("acme/tiny", tiny_hub, tmp_path)
-    assert unnamed.returncode == 3, unnamed.stderr
-    assert "to start with Llama" in unnamed.stderr
-    without = release("acme/tiny", tiny_hub, tmp_path, "--name", "Llama-tiny-4bit")
-    assert without.returncode == 3, without.stderr
-    assert "--notice FILE" in without.stderr
-    (folder / "LICENSE").write_text(AGREEMENT)
-    tiny_hub.store.seed_repo("acme/tiny", folder, replace=True)
-    done = release("acme/tiny", tiny_hub, tmp_path, "--name", "Llama-tiny-4bit")
-    assert done.returncode == 0, done.stderr
-    notice = tiny_hub.store.read("me/Llama-tiny-4bit", "main", "Notice").decode()
-    assert notice.startswith("Tiny is licensed under the Tiny 3.1 Community License")
-    assert "\n\nChanged by me: the weights of 16 components were rounded" in notice
-    card = tiny_hub.store.read("me/Llama-tiny-4bit", "main", "README.md").decode()
-    assert "**Built with Llama. Use is bound by the acceptable use policy" in card

@@ -40,6 +40,7 @@ def provenance(**changes: Any) -> Provenance:
         licence=LicenceFacts(
             *(BASE, REVISION, ("gemma",), None, "https://ai.google.dev/gemma/terms"),
             limit="Use is bound by the restrictions that the terms name.",
+            files=("LICENSE",),
         ),
         licence_files=(FileHash("LICENSE", 8000, "a" * 64),),
         also_bound_by=(),

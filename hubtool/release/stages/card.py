@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hubtool.artifact.layout import Artifact
-from hubtool.base.source import Base, Snapshot
+from hubtool.base.source import Base
 from hubtool.card.compose import CARD_FILE
 from hubtool.card.provenance import CardWish
 from hubtool.card.templates import brand_sha256, template_sha256
@@ -14,6 +14,7 @@ from hubtool.errors import PathNotFound
 from hubtool.hub.baseline import baseline_facts
 from hubtool.hub.client import HubClient
 from hubtool.licences.rules import require_licence
+from hubtool.licences.texts import licence_texts
 from hubtool.quantize.allocation import Allocation
 from hubtool.quantize.sensitivity import Sensitivity
 from hubtool.release.manifest import ReleaseManifest
@@ -26,7 +27,7 @@ class WriteCard(Stage[CardWish, Card]):
     """Base, Artifact, what was measured and scored -> Card, laid into the published card."""
 
     name, title = "card", "Writing the card"
-    reads = (Base, Snapshot, Artifact, Sensitivity, Allocation, ScoreSet)
+    reads = (Base, Artifact, Sensitivity, Allocation, ScoreSet)
     writes = Card
 
     def options(self, manifest: ReleaseManifest) -> CardWish:
@@ -43,7 +44,6 @@ class WriteCard(Stage[CardWish, Card]):
 
     def run(self, context: Context, want: CardWish) -> Card:
         base, artifact = context.get(Base), context.get(Artifact)
-        snapshot = context.work.root / context.get(Snapshot).folder
         scores = context.find(ScoreSet)
         against = want.baseline or (scores.baseline_repo if scores else None)
         card = write_card(
@@ -60,7 +60,7 @@ class WriteCard(Stage[CardWish, Card]):
                 if against and scores
                 else None,
             ),
-            {name: (snapshot / name).read_bytes() for name in require_licence(base.licences).files},
+            licence_texts(context.hub, require_licence(base.licences), context.console),
             existing=_published_card(context.hub, base.target_repo),
         )
         for name in card.kept_edits:

@@ -53,4 +53,5 @@ def planned(context: Context, want: PublishOptions) -> PublishPlan:
         message=f"Release of a quant of {base.repo} at {base.revision[:12]}",
         private=want.private,
         as_pull_request=want.pr,
+        gate=want.gate,
     )

@@ -6,8 +6,10 @@ import dataclasses
 
 from hubtool.base.source import Base, resolve_base
 from hubtool.errors import LicenceUnclear
+from hubtool.licences.conflict import settle
 from hubtool.licences.families import missing_notice, require_accepted
 from hubtool.licences.rules import LicenceTerms, require_licence
+from hubtool.licences.texts import licence_texts
 from hubtool.release.manifest import ReleaseManifest
 from hubtool.release.stage import Context, Stage
 
@@ -56,6 +58,7 @@ class Resolve(Stage[ResolveOptions, Base]):
             context.console,
             trust_remote_code=want.trust_remote_code,
         )
+        base = dataclasses.replace(base, licences=settle(base.licences, want.accept_licences))
         terms = require_licence(base.licences)
         require_accepted(terms, want.target_repo.split("/")[1], want.accept_licences)
         if not want.notice:
@@ -68,9 +71,7 @@ class Resolve(Stage[ResolveOptions, Base]):
 
 def _require_notice(context: Context, base: Base, terms: LicenceTerms) -> None:
     """Stop now rather than after hours if the line for the Notice file is not to be had."""
-    texts = {
-        name: context.hub.read_bytes(base.repo, name, base.revision) or b"" for name in terms.files
-    }
+    texts = licence_texts(context.hub, terms, context.console)
     missing = missing_notice(terms, texts)
     if missing is not None:
         raise LicenceUnclear(

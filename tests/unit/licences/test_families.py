@@ -60,9 +60,11 @@ def test_unverified_families_ask_for_a_word() -> None:
 
 def test_the_licence_of_an_ancestor_counts_as_well() -> None:
     chain = [declared("apache-2.0"), declared("llama3.1", repo="meta/llama")]
+    with pytest.raises(LicenceUnclear, match=r"llama3\.1: this licence needs your explicit word"):
+        require_accepted(require_licence(chain), "Llama-My-Model-4bit", ())
     with pytest.raises(LicenceUnclear, match=r"llama3\.1 wants the name"):
-        require_accepted(require_licence(chain), "My-Model-4bit", ())
-    require_accepted(require_licence(chain), "Llama-My-Model-4bit", ())
+        require_accepted(require_licence(chain), "My-Model-4bit", ("llama3.1",))
+    require_accepted(require_licence(chain), "Llama-My-Model-4bit", ("llama3.1",))
 
 
 @pytest.mark.parametrize("quotes", ["“”", '""'])

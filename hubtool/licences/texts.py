@@ -1,0 +1,45 @@
+"""The licence texts of a whole chain, as they will lie in the quant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hubtool.console import SILENT, Console
+from hubtool.errors import BaseGated, NotSignedIn
+from hubtool.licences.rules import LicenceTerms
+
+if TYPE_CHECKING:
+    from hubtool.hub.client import HubClient
+
+ANCESTORS_FOLDER = "licences"
+
+
+def path_in_quant(terms: LicenceTerms, owner: LicenceTerms, file: str) -> str:
+    """Where a licence file of ``owner`` lies: the base's in the root, an ancestor's below a folder.
+
+    ``licences/ORG--NAME/LICENSE``: two files called LICENSE do not meet.
+    """
+    if owner is terms:
+        return file
+    return f"{ANCESTORS_FOLDER}/{owner.repo.replace('/', '--')}/{file}"
+
+
+def licence_texts(
+    hub: HubClient, terms: LicenceTerms, console: Console = SILENT
+) -> dict[str, bytes]:
+    """Path in the quant -> content of every licence file of the base and of what binds it.
+
+    Read at the revisions that were declared. What a gated ancestor keeps to
+    itself is warned about and left out.
+    """
+    found: dict[str, bytes] = {}
+    for owner in (terms, *terms.also_bound_by):
+        for file in owner.files:
+            try:
+                content = hub.read_bytes(owner.repo, file, owner.revision)
+            except (BaseGated, NotSignedIn) as error:
+                console.warn(f"{owner.repo}: {file} could not be copied: {error.message}")
+                continue
+            if content is not None:
+                found[path_in_quant(terms, owner, file)] = content
+    return found
