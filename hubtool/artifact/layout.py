@@ -43,18 +43,22 @@ class Artifact(Record):
 def read_json_object(file: Path) -> dict[str, Any]:
     """The object in a model folder's JSON file. Raises PathNotFound, JsonUnreadable."""
     try:
-        value = json.loads(file.read_text(encoding="utf-8"))
+        content = file.read_bytes()
     except FileNotFoundError as error:
         raise PathNotFound(f"no {file.name} in {file.parent}", "name a model's folder") from error
+    return parse_json_object(content, file.name)
+
+
+def parse_json_object(content: bytes | str, name: str) -> dict[str, Any]:
+    """The object in the content of a JSON file called ``name``. Raises JsonUnreadable."""
+    remedy = f"copy {name} again from where it came"
+    try:
+        value = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise _unreadable(file, f"is not JSON: {error}") from error
+        raise JsonUnreadable(f"{name} is not JSON: {error}", remedy) from error
     if not isinstance(value, dict):
-        raise _unreadable(file, f"holds a {type(value).__name__}, not an object")
+        raise JsonUnreadable(f"{name} holds a {type(value).__name__}, not an object", remedy)
     return value
-
-
-def _unreadable(file: Path, what: str) -> JsonUnreadable:
-    return JsonUnreadable(f"{file.name} {what}", f"copy {file.name} again from where it came")
 
 
 def artifact_of(folder: Path, sidecars: tuple[Sidecar, ...]) -> Artifact:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from hubtool.artifact.headers import Header, read_remote_header
+from hubtool.artifact.layout import parse_json_object
 from hubtool.artifact.stats import QuantStats, sidecars_among, stats_from_headers
 from hubtool.base.source import RemoteFile
 from hubtool.errors import PathNotFound
@@ -34,8 +33,7 @@ def stats_at(hub: HubClient, repo: str, commit: str) -> QuantStats:
     wanted = [files[path] for path in (*sorted(main), *sidecars_among(files))]
     with ThreadPoolExecutor(READERS) as pool:
         headers = dict(pool.map(lambda file: _header(hub, repo, commit, file), wanted))
-    config: Any = json.loads(text)
-    return stats_from_headers(headers, config if isinstance(config, dict) else {})
+    return stats_from_headers(headers, parse_json_object(text, f"{repo}: config.json"))
 
 
 def _header(hub: HubClient, repo: str, commit: str, file: RemoteFile) -> tuple[str, Header]:

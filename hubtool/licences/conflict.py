@@ -128,5 +128,6 @@ def _titles() -> Iterable[tuple[str, re.Pattern[str]]]:
 def _names(family: Family, text: str) -> bool:
     words = (*family.identifiers, *family.names)
     return any(
-        re.search(rf"(?<![\w.-]){re.escape(word)}(?![\w-]|\.\w)", text, re.IGNORECASE) for word in words
+        re.search(rf"(?<![\w.-]){re.escape(word)}(?![\w-]|\.\w)", text, re.IGNORECASE)
+        for word in words
     )
