@@ -7,9 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hubtool.artifact.headers import tensor_names
+from hubtool.artifact.headers import tensor_names, weight_files
 from hubtool.artifact.layout import VISION_SIDECAR, read_json_object
-from hubtool.artifact.stats import ComponentBits, stats_of_folder
+from hubtool.artifact.stats import (
+    ComponentBits,
+    QuantStats,
+    stats_from_headers,
+    stats_of_folder,
+)
 from hubtool.base.towers import tower_names
 from hubtool.card.blocks import find_blocks
 from hubtool.card.charts import describe, description_of, draw_scores, draw_widths
@@ -32,7 +37,15 @@ def facts_of(folder: Path, provenance: Provenance, scores: ScoreSet | None) -> C
 
     Raises what reading the weights raises.
     """
-    return build_facts(provenance, stats_of_folder(folder), scores, traits_of(folder))
+    return build_facts(provenance, figures_of(folder), scores, traits_of(folder))
+
+
+def figures_of(folder: Path) -> QuantStats:
+    """What the weights are, from their bytes; all zero where none are there yet.
+
+    Raises what reading the weights raises.
+    """
+    return stats_of_folder(folder) if weight_files(folder) else stats_from_headers({}, {})
 
 
 def charts_of(facts: CardFacts, components: Sequence[ComponentBits]) -> dict[str, bytes]:
@@ -47,7 +60,9 @@ def charts_of(facts: CardFacts, components: Sequence[ComponentBits]) -> dict[str
 
 
 def traits_of(folder: Path) -> ModelTraits:
-    """What config and tokenizer say of the model. Raises JsonUnreadable."""
+    """What config and tokenizer say of the model, if they are there. Raises JsonUnreadable."""
+    if not (folder / "config.json").is_file():
+        return ModelTraits()
     config = read_json_object(folder / "config.json")
     return ModelTraits(
         has_chat_template=_has_chat_template(folder),

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from hubtool.artifact.stats import ComponentBits, stats_of_folder
 from hubtool.base.source import Base
-from hubtool.card.compose import CARD_FILE, charts_of, traits_of
+from hubtool.card.compose import CARD_FILE, charts_of, figures_of, traits_of
 from hubtool.card.facts import CardFacts, build_facts
 from hubtool.card.provenance import (
     FILE,
@@ -167,7 +167,7 @@ def lay_out(
     overwrite_edited: bool = False,
 ) -> Page:
     """The card of known provenance, rendered as ``wish`` says into ``existing``."""
-    stats = stats_of_folder(folder)
+    stats = figures_of(folder)
     facts = build_facts(provenance, stats, scores, traits_of(folder))
     rendered = render_card(
         facts,
