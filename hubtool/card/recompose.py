@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hubtool.base.source import resolve_base
+from hubtool.card.baseline import baseline_facts
 from hubtool.card.compose import CARD_FILE, scores_in
 from hubtool.card.provenance import FILE, CardWish, Provenance
 from hubtool.card.templates import brand_sha256, template_sha256
 from hubtool.card.write import CardSources, Page, compose_page, lay_out
 from hubtool.console import SILENT, Console
 from hubtool.errors import PathNotFound
-from hubtool.hub.baseline import baseline_facts
 from hubtool.licences.conflict import settle
 from hubtool.licences.families import require_accepted
 from hubtool.licences.rules import require_licence

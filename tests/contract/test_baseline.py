@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from hubtool.artifact.stats import stats_of_folder
+from hubtool.card.baseline import baseline_facts
 from hubtool.console import Console
 from hubtool.errors import RepoNotFound
-from hubtool.hub.baseline import baseline_facts
 from hubtool.hub.client import HubClient
 from tests.support.localhub import HubSession
 from tests.support.toy_weights import write_quant

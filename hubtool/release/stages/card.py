@@ -6,12 +6,12 @@ from pathlib import Path
 
 from hubtool.artifact.layout import Artifact
 from hubtool.base.source import Base
+from hubtool.card.baseline import baseline_facts
 from hubtool.card.compose import CARD_FILE
 from hubtool.card.provenance import CardWish
 from hubtool.card.templates import brand_sha256, template_sha256
 from hubtool.card.write import Card, CardSources, sha256_of, write_card
 from hubtool.errors import PathNotFound
-from hubtool.hub.baseline import baseline_facts
 from hubtool.hub.client import HubClient
 from hubtool.licences.rules import require_licence
 from hubtool.licences.texts import licence_texts
