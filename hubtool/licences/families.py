@@ -94,6 +94,11 @@ def require_accepted(terms: LicenceTerms, quant_name: str, accepted: tuple[str, 
             )
 
 
+def asks_for_notice(terms: LicenceTerms) -> bool:
+    """Whether a licence of the chain wants a file named Notice."""
+    return any(family_of(one).notice for one in (terms, *terms.also_bound_by))
+
+
 def missing_notice(terms: LicenceTerms, licence_texts: Mapping[str, bytes]) -> str | None:
     """The licence whose Notice line is nowhere to be taken from; None if all is there.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hubtool.console import SILENT, Console
@@ -25,16 +26,24 @@ def path_in_quant(terms: LicenceTerms, owner: LicenceTerms, file: str) -> str:
 
 
 def licence_texts(
-    hub: HubClient, terms: LicenceTerms, console: Console = SILENT
+    hub: HubClient,
+    terms: LicenceTerms,
+    console: Console = SILENT,
+    *,
+    base_folder: Path | None = None,
 ) -> dict[str, bytes]:
     """Path in the quant -> content of every licence file of the base and of what binds it.
 
-    Read at the revisions that were declared. What a gated ancestor keeps to
-    itself is warned about and left out.
+    Read at the revisions that were declared; the base's own from
+    ``base_folder``, where it was downloaded already. What a gated ancestor
+    keeps to itself is warned about and left out.
     """
     found: dict[str, bytes] = {}
     for owner in (terms, *terms.also_bound_by):
         for file in owner.files:
+            if owner is terms and base_folder is not None:
+                found[file] = (base_folder / file).read_bytes()
+                continue
             try:
                 content = hub.read_bytes(owner.repo, file, owner.revision)
             except (BaseGated, NotSignedIn) as error:

@@ -131,7 +131,7 @@ def test_a_cut_download_goes_on_where_it_stopped(
     base = resolve(hub, seed(hub, folder))
     size = (folder / "model.safetensors").stat().st_size
     target = tmp_path / "to"
-    hub.running.faults.append(Fault("/*model.safetensors*", truncate=1_000_000, reset=True))
+    hub.running.faults.append(Fault("/*model.safetensors*", truncate=1_000_000))
     with pytest.raises(HubUnreachable):
         fetch_base(client(hub, attempts=1), base, target, SILENT)
     partial = target / "model.safetensors.partial"

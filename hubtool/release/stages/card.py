@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hubtool.artifact.layout import Artifact
-from hubtool.base.source import Base
+from hubtool.base.source import Base, Snapshot
 from hubtool.card.baseline import baseline_facts
 from hubtool.card.compose import CARD_FILE
 from hubtool.card.provenance import CardWish
@@ -27,7 +27,7 @@ class WriteCard(Stage[CardWish, Card]):
     """Base, Artifact, what was measured and scored -> Card, laid into the published card."""
 
     name, title = "card", "Writing the card"
-    reads = (Base, Artifact, Sensitivity, Allocation, ScoreSet)
+    reads = (Base, Snapshot, Artifact, Sensitivity, Allocation, ScoreSet)
     writes = Card
 
     def options(self, manifest: ReleaseManifest) -> CardWish:
@@ -60,7 +60,12 @@ class WriteCard(Stage[CardWish, Card]):
                 if against and scores
                 else None,
             ),
-            licence_texts(context.hub, require_licence(base.licences), context.console),
+            licence_texts(
+                context.hub,
+                require_licence(base.licences),
+                context.console,
+                base_folder=context.work.root / context.get(Snapshot).folder,
+            ),
             existing=_published_card(context.hub, base.target_repo),
         )
         for name in card.kept_edits:

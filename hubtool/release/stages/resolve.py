@@ -7,7 +7,7 @@ import dataclasses
 from hubtool.base.source import Base, resolve_base
 from hubtool.errors import LicenceUnclear
 from hubtool.licences.conflict import settle
-from hubtool.licences.families import missing_notice, require_accepted
+from hubtool.licences.families import asks_for_notice, missing_notice, require_accepted
 from hubtool.licences.rules import LicenceTerms, require_licence
 from hubtool.licences.texts import licence_texts
 from hubtool.release.manifest import ReleaseManifest
@@ -61,7 +61,7 @@ class Resolve(Stage[ResolveOptions, Base]):
         base = dataclasses.replace(base, licences=settle(base.licences, want.accept_licences))
         terms = require_licence(base.licences)
         require_accepted(terms, want.target_repo.split("/")[1], want.accept_licences)
-        if not want.notice:
+        if asks_for_notice(terms) and not want.notice:
             _require_notice(context, base, terms)
         context.console.fact("base", f"{base.repo} at {base.revision[:12]}")
         context.console.fact("licence", terms.label)
