@@ -19,7 +19,6 @@ from hubtool.errors import BrokenShard, UnsafePath
 
 LENGTH_BYTES = 8
 MAX_HEADER_BYTES = 25_000_000  # the Hub's own limit
-FIRST_READ_BYTES = 100_000
 
 BITS_PER_ELEMENT: Mapping[str, int] = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8,
@@ -121,13 +120,13 @@ def read_header(path: Path) -> Header:
 def read_remote_header(
     read_range: Callable[[int, int], bytes], file_size: int, *, name: str = "file"
 ) -> Header:
-    """The header of a remote file by ``read_range(start, length)``: one request, or two."""
-    data = read_range(0, min(FIRST_READ_BYTES, file_size))
-    length = header_length(data[:LENGTH_BYTES], file_size, name=name)
-    missing = LENGTH_BYTES + length - len(data)
-    if missing > 0:
-        data += read_range(len(data), missing)
-    return parse_header(data, file_size, name=name)
+    """The header of a remote file by ``read_range(start, length)``: its length, then itself.
+
+    Two requests, and not one byte of a weight.
+    """
+    first = read_range(0, min(LENGTH_BYTES, file_size))
+    length = header_length(first, file_size, name=name)
+    return parse_header(first + read_range(LENGTH_BYTES, length), file_size, name=name)
 
 
 def read_index(folder: Path) -> Index | None:

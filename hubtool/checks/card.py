@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from hubtool.card.compose import CARD_FILE, recheck_card
 from hubtool.checks.interface import CheckSubject, Finding
 
+FINDS = {"card/facts": "every statement, number and picture follows from the facts"}
+
 
 def check(subject: CheckSubject) -> Iterator[Finding]:
     """``card/facts``: one finding for each statement without a fact."""

@@ -42,11 +42,25 @@ class Findings(Record):
 
 
 @dataclasses.dataclass(frozen=True)
+class RemoteOrigin:
+    """The repo that a folder shows: its small files are there, of its weights the headers.
+
+    ``stored_as_lfs`` and ``not_read`` are paths; the latter with their sizes.
+    """
+
+    repo: str
+    commit: str
+    stored_as_lfs: tuple[str, ...]
+    not_read: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class CheckSubject:
     """A quant folder, and what is known besides: the base's record, its weights, the looks.
 
     ``template`` and ``brand`` default to those that the folder's provenance
     names; with ``trust_remote_code`` Python files may be in the folder.
+    ``origin`` is given for a repo on a Hub, whose weights are not here.
     """
 
     folder: Path
@@ -55,7 +69,15 @@ class CheckSubject:
     template: str | None = None
     brand: str | None = None
     trust_remote_code: bool = False
+    origin: RemoteOrigin | None = None
 
+    @property
+    def name(self) -> str:
+        """The folder's name, or the repo at its commit."""
+        return f"{self.origin.repo}@{self.origin.commit}" if self.origin else self.folder.name
+
+
+NO_WEIGHTS_HERE = "the weights are on the Hub; download them to check this"
 
 Check = Callable[[CheckSubject], Iterator[Finding]]
 

@@ -10,9 +10,18 @@ from hubtool.artifact.layout import INDEX_FILE, MTP_SIDECAR, VISION_SIDECAR, rea
 from hubtool.base.towers import tower_names
 from hubtool.checks.interface import CheckSubject, Finding, verdict
 
+FINDS = {
+    "layout/whole": "config and weights are there",
+    "layout/files": "no pickle, code, hidden or temporary file",
+    "layout/index": "the index names every tensor with its file, and no other",
+    "layout/once": "every tensor is stored once",
+    "layout/config": "config.json claims the quantization and the towers that are there",
+    "layout/companions": "tokenizer, and processor where there are towers",
+}
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".npy", ".npz")
 CODE = (".py", ".pyc", ".so", ".dylib", ".dll", ".sh")
 TEMPORARY = (".partial", ".tmp", ".incomplete", ".lock")
+OF_THE_HUB = (".gitattributes", ".eval_results")  # hidden, and meant to be there
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json")
 PROCESSORS = ("processor_config.json", "preprocessor_config.json")
 TOWER_CONFIGS = ("vision_config", "audio_config")
@@ -46,7 +55,9 @@ def _no_rubbish(subject: CheckSubject) -> Finding:
         path = file.relative_to(subject.folder)
         if not file.is_file():
             continue
-        hidden = any(part.startswith(".") for part in path.parts)
+        hidden = (
+            any(part.startswith(".") for part in path.parts) and path.parts[0] not in OF_THE_HUB
+        )
         suffix = path.suffix.lower()
         code = suffix in CODE and not (suffix == ".py" and subject.trust_remote_code)
         if hidden or code or suffix in (*PICKLES, *TEMPORARY):

@@ -18,6 +18,14 @@ from hubtool.licences.rules import require_licence
 from hubtool.licences.texts import path_in_quant
 from hubtool.records import hash_file
 
+FINDS = {
+    "licence/allowed": "the licence lets derivatives be shared",
+    "licence/fields": "the fields are the base's own",
+    "licence/files": "the base's licence files are here, byte for byte",
+    "licence/notice": "a file named Notice, where a licence asks for it",
+    "licence/ancestors": "the texts of ancestors' licences that bind as well",
+}
+
 
 def check(subject: CheckSubject) -> Iterator[Finding]:
     """``licence/*``: nothing widened, nothing left behind."""

@@ -7,9 +7,13 @@ from pathlib import Path
 
 from hubtool.artifact.layout import read_json_object
 from hubtool.base.architecture import is_known
-from hubtool.checks.interface import CheckSubject, Finding, verdict
+from hubtool.checks.interface import NO_WEIGHTS_HERE, CheckSubject, Finding, verdict
 from hubtool.console import format_bytes
 
+FINDS = {
+    "loads/generates": "stock mlx-lm loads it and writes text, with finite logits",
+    "loads/near-base": "its predictions are near those of the base (with --base-folder)",
+}
 NEW_TOKENS = 8
 KL_TOKENS = 64
 # Nats a token. Uniform 4-bit quants of small models reach 0.4, 2-bit ones 2 to 3; a model whose
@@ -28,6 +32,10 @@ def check(subject: CheckSubject) -> Iterator[Finding]:
     """``loads/*``: what a user does first, done before anything is published."""
     from hubtool.quantize.blas import prefer_fast_blas
 
+    if subject.origin is not None:
+        yield Finding("loads/generates", "skip", NO_WEIGHTS_HERE)
+        yield Finding("loads/near-base", "skip", NO_WEIGHTS_HERE)
+        return
     model_type = read_json_object(subject.folder / "config.json").get("model_type")
     if not (subject.trust_remote_code or is_known(str(model_type))):
         reason = f"mlx-lm has no model type {model_type!r}"

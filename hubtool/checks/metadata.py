@@ -11,6 +11,13 @@ from hubtool.card.metadata_rules import metadata_problems
 from hubtool.card.provenance import FILE, Provenance
 from hubtool.checks.interface import CheckSubject, Finding, verdict
 
+FINDS = {
+    "metadata/valid": "the Hub accepts the front matter",
+    "metadata/advice": "what some readers of the front matter stumble over",
+    "metadata/base": "base model, relation and library are right",
+    "metadata/modality": "the pipeline tag fits the towers",
+}
+
 
 def check(subject: CheckSubject) -> Iterator[Finding]:
     """``metadata/*``: what the Hub reads from the card."""

@@ -1,41 +1,56 @@
-"""All checks over one quant folder."""
+"""All checks over one quant."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
+from types import ModuleType
 
 from hubtool.checks.interface import Check, CheckSubject, Finding, Findings
 from hubtool.console import SILENT, Console
 from hubtool.errors import ChecksFailed, HubtoolError
 
-__all__ = ["CheckSubject", "families", "require_passed", "run_checks"]
+__all__ = ["CheckSubject", "check_ids", "families", "require_passed", "run_checks"]
 
 
 def families() -> dict[str, Check]:
     """Name -> check, the cheap ones first."""
-    from hubtool.checks import card, layout, licence, loads, metadata, secrets, tensors
-
-    return {
-        "layout": layout.check,
-        "metadata": metadata.check,
-        "licence": licence.check,
-        "card": card.check,
-        "secrets": secrets.check,
-        "tensors": tensors.check,
-        "loads": loads.check,
-    }
+    return {name: module.check for name, module in _modules().items()}
 
 
-def run_checks(subject: CheckSubject, *, console: Console = SILENT) -> Findings:
-    """What every check finds. One that cannot read its files fails with that error."""
-    checks = families()
+def check_ids() -> dict[str, str]:
+    """Id -> what it means that the check passes, in the order of the run."""
+    return {id_: text for module in _modules().values() for id_, text in module.FINDS.items()}
+
+
+def is_known_check(name: str) -> bool:
+    """Whether ``name`` is a family (``layout``) or an id (``layout/index``)."""
+    return name in _modules() or name in check_ids()
+
+
+def run_checks(
+    subject: CheckSubject,
+    *,
+    only: Collection[str] = (),
+    skip: Collection[str] = (),
+    console: Console = SILENT,
+) -> Findings:
+    """What every check finds. One that cannot read its files fails with that error.
+
+    ``only`` and ``skip`` hold families or ids; a family of which nothing is
+    wanted does not run.
+    """
+    wanted = [id_ for id_ in check_ids() if _chosen(id_, only, skip)]
+    names = {id_.split("/")[0] for id_ in wanted}
+    checks = {name: check for name, check in families().items() if name in names}
     found: list[Finding] = []
     with console.task("checking", len(checks), "families") as task:
         for name, check in checks.items():
             try:
-                found += check(subject)
+                found += [one for one in check(subject) if _chosen(one.id, only, skip)]
             except HubtoolError as error:
                 found.append(Finding(f"{name}/readable", "fail", error.message, error.remedy))
             task.advance(1, name)
-    return Findings(subject.folder.name, tuple(found))
+    return Findings(subject.name, tuple(found))
 
 
 def require_passed(findings: Findings) -> Findings:
@@ -52,3 +67,23 @@ def require_passed(findings: Findings) -> Findings:
             findings=[one.id for one in failed],
         )
     return findings
+
+
+def _modules() -> dict[str, ModuleType]:
+    from hubtool.checks import card, hub, layout, licence, loads, metadata, secrets, tensors
+
+    return {
+        "layout": layout,
+        "metadata": metadata,
+        "hub": hub,
+        "licence": licence,
+        "card": card,
+        "secrets": secrets,
+        "tensors": tensors,
+        "loads": loads,
+    }
+
+
+def _chosen(id_: str, only: Collection[str], skip: Collection[str]) -> bool:
+    names = {id_, id_.split("/")[0]}
+    return (not only or bool(names & set(only))) and not names & set(skip)

@@ -32,7 +32,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     ),
     "split": ("hubtool.cli.split", "split", "Put a base's towers into a quant's bf16 sidecar."),
     "card": ("hubtool.cli.card", "app", "Render the card of a quant folder from its facts."),
-    "check": ("hubtool.cli.check", "check", "Run every check on a quant folder."),
+    "check": ("hubtool.cli.check", "check", "Run every check on a quant: a folder, or a repo."),
     "push": (
         "hubtool.cli.push",
         "push",

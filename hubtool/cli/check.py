@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from hubtool.cli.options import JsonOption, TrustOption
+from hubtool.cli.options import HubOption, JsonOption, TrustOption
 from hubtool.cli.output import open_console
+from hubtool.cli.session import open_hub
 from hubtool.errors import PathNotFound
 
 if TYPE_CHECKING:
-    from hubtool.checks.interface import Finding
+    from hubtool.checks.interface import CheckSubject, Finding, Findings
     from hubtool.console import Console
 
 MARKS = {"pass": "ok  ", "fail": "FAIL", "warn": "warn", "skip": "skip"}
 
 
 def check(
-    folder: Annotated[Path, typer.Argument(help="Quant folder with its card.")],
+    subject: Annotated[
+        str | None,
+        typer.Argument(
+            help="Quant folder with its card, or Hub id ORG/NAME.",
+            metavar="DIR|REPO",
+            show_default=False,
+        ),
+    ] = None,
+    only: Annotated[
+        str | None,
+        typer.Option(help="Run only these families or checks: layout,hub/parameters."),
+    ] = None,
+    skip: Annotated[str | None, typer.Option(help="Leave these families or checks out.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="List every check and end.")] = False,
     base_folder: Annotated[
         Path | None, typer.Option(help="Folder of the base, to compare predictions with.")
+    ] = None,
+    revision: Annotated[
+        str | None, typer.Option(help="Branch, tag or commit of a repo. [default: main]")
     ] = None,
     template: Annotated[
         str | None, typer.Option(help="Card template. [default: the one it was rendered with]")
@@ -30,32 +49,81 @@ def check(
         str | None, typer.Option(help="Card brand. [default: the one it was rendered with]")
     ] = None,
     trust_remote_code: TrustOption = False,
+    hub: HubOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Run every check on a quant folder.
+    """Run every check on a quant: a folder, or a repo.
 
-    Exit code 1 if one fails. On GitHub each finding is an annotation as well.
+    Of a repo's weights only the headers are read, over HTTP ranges. Exit code 1 if a check
+    fails. On GitHub each finding is an annotation as well.
 
-    Example: hubtool check ./quant --base-folder ./base
+    Example: hubtool check ./quant --base-folder ./base --skip secrets/paths
     """
     console = open_console(json_output)
-    if not folder.is_dir():
-        raise PathNotFound(f"no folder at {folder}", "name a quant folder")
 
-    from hubtool.checks.run import CheckSubject, run_checks
+    from hubtool.checks.run import CheckSubject, check_ids, run_checks
 
-    subject = CheckSubject(
-        folder=folder,
-        base_folder=base_folder,
-        template=template,
-        brand=brand,
-        trust_remote_code=trust_remote_code,
-    )
-    findings = run_checks(subject, console=console)
+    if list_:
+        console.data(check_ids())
+        console.result("\n".join(f"{id_:<20} {text}" for id_, text in check_ids().items()))
+        return
+    if subject is None:
+        raise typer.BadParameter("name a quant folder, or a repo as ORG/NAME")
+    chosen = {"only": _names(only), "skip": _names(skip)}
+    folder = Path(subject)
+    if folder.is_dir():
+        if revision:
+            raise typer.BadParameter("--revision goes with a repo, not with a folder")
+        seen = CheckSubject(
+            folder=folder,
+            base_folder=base_folder,
+            template=template,
+            brand=brand,
+            trust_remote_code=trust_remote_code,
+        )
+        _report(run_checks(seen, **chosen, console=console), seen, console)
+    elif subject.count("/") == 1 and not subject.startswith((".", "/", "~")):
+        client = open_hub(hub, console)
+
+        from hubtool.checks.remote import fetch_subject
+
+        with TemporaryDirectory(prefix="hubtool-check-") as temporary:
+            seen = fetch_subject(
+                client,
+                subject,
+                revision,
+                Path(temporary),
+                template=template,
+                brand=brand,
+                console=console,
+            )
+            seen = dataclasses.replace(seen, trust_remote_code=trust_remote_code)
+            _report(run_checks(seen, **chosen, console=console), seen, console)
+    else:
+        raise PathNotFound(f"no folder at {subject}", "name a quant folder, or a repo as ORG/NAME")
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    """``"layout,hub/card"`` -> its names; raises typer.BadParameter for one that is no check."""
+    from hubtool.checks.run import check_ids, families, is_known_check
+
+    names = tuple(part.strip() for part in (text or "").split(",") if part.strip())
+    unknown = [name for name in names if not is_known_check(name)]
+    if unknown:
+        raise typer.BadParameter(
+            f"{unknown[0]!r} is no check; there are {', '.join([*families(), *check_ids()])}"
+        )
+    return names
+
+
+def _report(findings: Findings, subject: CheckSubject, console: Console) -> None:
+    """Print the findings, annotate on GitHub, and exit 1 if one failed."""
     console.data(findings.to_json())
     console.result("\n".join(_line(finding) for finding in findings.findings))
+    for path in subject.origin.not_read if subject.origin else ():
+        console.note(f"not read: {path}")
     for finding in findings.findings:
-        _annotate(finding, folder, console)
+        _annotate(finding, subject.folder, console)
     if findings.failed:
         raise typer.Exit(1)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from hubtool.card.metadata_rules import as_list
+from hubtool.card.snippet import snippet_of
 from hubtool.localhub.info import children, used_storage
 
 if TYPE_CHECKING:
@@ -81,19 +82,16 @@ def licence_link(card: dict[str, Any], repo_page: str) -> str | None:
 def usage(repo_id: str, derived: dict[str, Any]) -> tuple[str | None, str]:
     """Which snippet the Hub offers for the repo, and a command that does the same.
 
-    For ``library_name: mlx`` the choice is the Hub's: images and text go to
-    mlx-vlm, text to mlx-lm (as a chat if tagged so), all else is a download.
     The name is None for another library, whose snippet is not known here.
     """
     library, task = derived.get("library_name"), derived.get("pipeline_tag")
-    if library == "mlx" and task == "image-text-to-text":
-        command = f'mlx_vlm.generate --model {repo_id} --image FILE --prompt "Describe it."'
-        return "mlx-vlm", command
-    if library == "mlx" and task == "text-generation":
-        if "conversational" in (derived.get("tags") or []):
-            return "mlx-lm, chat", f"mlx_lm.chat --model {repo_id}"
-        return "mlx-lm", f'mlx_lm.generate --model {repo_id} --prompt "Once upon a time"'
-    return "download only" if library in ("mlx", None) else None, f"hf download {repo_id}"
+    snippet = snippet_of(library, task, derived.get("tags") or [])
+    commands = {
+        "mlx-vlm": f'mlx_vlm.generate --model {repo_id} --image FILE --prompt "Describe it."',
+        "mlx-lm, chat": f"mlx_lm.chat --model {repo_id}",
+        "mlx-lm": f'mlx_lm.generate --model {repo_id} --prompt "Once upon a time"',
+    }
+    return snippet, commands.get(snippet or "", f"hf download {repo_id}")
 
 
 def model_tree(

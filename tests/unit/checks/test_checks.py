@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -10,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from hubtool.artifact.headers import read_header
-from hubtool.checks import card, layout, licence, metadata, secrets, tensors
+from hubtool.checks import card, hub, layout, licence, metadata, secrets, tensors
 from hubtool.checks.interface import Check, CheckSubject
-from hubtool.checks.run import families, require_passed, run_checks
+from hubtool.checks.run import check_ids, families, require_passed, run_checks
 from hubtool.errors import ChecksFailed
 from tests.support.sound_quant import BASE, base, change_json, remove, replace, write
 from tests.support.toy_weights import packed_linear, safetensors_bytes
 
 FIRST = "model.layers.0.mlp.up_proj"
-CHEAP = ("layout", "metadata", "licence", "card", "secrets", "tensors")
+CHEAP = ("layout", "metadata", "hub", "licence", "card", "secrets", "tensors")
 
 
 def test_a_sound_quant_passes_every_check(quant: Path) -> None:
@@ -48,6 +49,27 @@ def not_finite(folder: Path) -> None:
     with file.open("r+b") as stream:
         stream.seek(info.start + 6)
         stream.write(struct.pack("<H", 0x7FC0))
+
+
+def not_quantized(folder: Path) -> None:
+    file = folder / "config.json"
+    config = json.loads(file.read_text())
+    config["quantization"][FIRST] = False
+    file.write_text(json.dumps(config))
+
+
+def sharded_without_index(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "model-00001-of-00001.safetensors")
+
+
+def fewer_parameters(folder: Path) -> None:
+    sharded_without_index(folder)
+    names = read_header(folder / "model-00001-of-00001.safetensors").tensors
+    index = {
+        "metadata": {"total_parameters": 5},
+        "weight_map": dict.fromkeys(names, "model-00001-of-00001.safetensors"),
+    }
+    write("model.safetensors.index.json", json.dumps(index))(folder)
 
 
 def indexed_mtp(folder: Path) -> None:
@@ -158,6 +180,25 @@ FAILURES: list[tuple[Check, Callable[[Path], None], str, str, str]] = [
         "card/facts",
         "README.md",
         "tokenizer_config.json is not JSON",
+    ),
+    (hub.check, not_quantized, "hub/parameters", "", f"says that {FIRST} is not quantized"),
+    (hub.check, fewer_parameters, "hub/parameters", "", "the index says 5 parameters"),
+    (hub.check, sharded_without_index, "hub/parameters", "", "would count nothing"),
+    (
+        hub.check,
+        replace("README.md", "pipeline_tag: text-generation", "pipeline_tag: any-to-any"),
+        "hub/snippet",
+        "README.md",
+        "for pipeline_tag 'any-to-any' the page would offer no code",
+    ),
+    (hub.check, replace("README.md", "- mlx\n", ""), "hub/snippet", "README.md", "the tag mlx"),
+    (hub.check, write("chat_template.jinja", "{}"), "hub/snippet", "README.md", "conversational"),
+    (
+        hub.check,
+        write(".gitattributes", "*.bin filter=lfs\n*.md filter=lfs diff=lfs\n"),
+        "hub/card",
+        "README.md",
+        "puts it into LFS",
     ),
     (secrets.check, write("notes.md", "hf_" + "a" * 34), "secrets/token", "notes.md", "a token"),
     (
@@ -278,7 +319,39 @@ def test_a_damaged_config_is_a_finding_of_every_family_that_reads_it(
     assert {name for name, text in failed.items() if text.startswith("config.json ")} == {
         "layout/readable",
         "metadata/readable",
+        "hub/readable",
         "card/facts",
         "tensors/readable",
         "loads/readable",
     }
+
+
+def test_every_id_that_is_found_is_listed(quant: Path) -> None:
+    found = {one.id for one in run_checks(CheckSubject(quant, base=base())).findings}
+    for number, (_, spoil, *_) in enumerate(FAILURES):
+        folder = quant.parent / f"spoilt-{number}"
+        shutil.copytree(quant, folder)
+        spoil(folder)
+        subject = CheckSubject(folder, base=base())
+        found |= {one.id for one in run_checks(subject, skip=["loads"]).findings}
+    assert {id_ for id_ in found if not id_.endswith("/readable")} <= set(check_ids())
+
+
+def test_a_long_card_and_a_picture_in_its_text_are_warned_about(quant: Path) -> None:
+    card_file = quant / "README.md"
+    card_file.write_text(card_file.read_text() + "![x](data:image/png;base64,AA)" + "x" * 100_000)
+    found = [
+        (one.result, one.message) for one in hub.check(CheckSubject(quant)) if one.id == "hub/card"
+    ]
+    assert [result for result, _ in found] == ["pass", "warn", "warn"]
+    assert "may be cut" in found[1][1]
+    assert "picture inside the text" in found[2][1]
+
+
+def test_only_and_skip_choose_families_and_ids(quant: Path) -> None:
+    def ids(**chosen: list[str]) -> list[str]:
+        return [one.id for one in run_checks(CheckSubject(quant), **chosen).findings]
+
+    assert ids(only=["hub/card", "secrets"]) == ["hub/card", "secrets/token", "secrets/paths"]
+    assert ids(only=["secrets"], skip=["secrets/paths"]) == ["secrets/token"]
+    assert ids(only=["secrets"], skip=["secrets"]) == []

@@ -130,3 +130,14 @@ def test_bad_input_is_named_with_a_remedy(
     assert words in done.stderr
     assert "fix: " in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_check_lists_its_checks_and_knows_no_others(tmp_path: Path) -> None:
+    listed = run("check", "--list", "--json", cwd=tmp_path)
+    assert json.loads(listed.stdout)["hub/parameters"].startswith("the Hub will count")
+    wrong = run("check", ".", "--only", "layuot", cwd=tmp_path)
+    assert wrong.returncode == 2
+    assert "'layuot' is no check" in wrong.stderr
+    nothing = run("check", cwd=tmp_path)
+    assert nothing.returncode == 2
+    assert "ORG/NAME" in nothing.stderr

@@ -1,0 +1,128 @@
+"""What the Hub will make of the quant: its parameter count, its snippet, its view of the card."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from hubtool.artifact.headers import Header, read_header, read_index
+from hubtool.artifact.hub_parameters import counted_files, hub_parameters
+from hubtool.artifact.layout import read_json_object
+from hubtool.artifact.stats import stats_from_headers
+from hubtool.card.compose import CARD_FILE, traits_of
+from hubtool.card.snippet import snippet_of
+from hubtool.checks.interface import CheckSubject, Finding, verdict
+from hubtool.checks.metadata import card_of
+
+FINDS = {
+    "hub/parameters": "the Hub will count the parameters that are there",
+    "hub/snippet": "the page will offer code and buttons for MLX",
+    "hub/card": "the Hub will read the card's front matter and show the page whole",
+}
+LONG_CARD_BYTES = 100_000
+CARD_LIMIT_BYTES = 10 * 1024 * 1024  # from here on the Hub keeps a file as LFS, and reads no card
+_LFS_RULE = re.compile(r"^(\*|\*\.md|README\.md|/README\.md)\s.*\bfilter=lfs\b", re.MULTILINE)
+
+
+def check(subject: CheckSubject) -> Iterator[Finding]:
+    """``hub/*``."""
+    yield _parameters(subject.folder)
+    yield _snippet(subject)
+    yield from _card(subject)
+
+
+def _parameters(folder: Path) -> Finding:
+    """The Hub's rule against the logical count, over the files that it counts."""
+    index = read_index(folder)
+    paths = [file.name for file in folder.glob("*.safetensors")]
+    mapped = {"weight_map": index.weight_map} if index else None
+    counted = [path for path in counted_files(paths, mapped) if (folder / path).is_file()]
+    if not counted:
+        return Finding(
+            "hub/parameters",
+            "fail",
+            "the Hub would count nothing: no model.safetensors and no index",
+            "run `hubtool split` on the folder",
+        )
+    config = read_json_object(folder / "config.json")
+    headers = {path: read_header(folder / path) for path in counted}
+    own = stats_from_headers(headers, config).parameters
+    declared = index.metadata.get("total_parameters") if index else None
+    shown = hub_parameters(headers.values(), config).total
+    lowered = hub_parameters(headers.values(), config, declared).total
+    problem, remedy = None, ""
+    if shown != own:
+        problem = f"the Hub would show {shown:,} parameters, the tensors hold {own:,}"
+        odd = next(_odd_keys(config, headers), None)
+        problem += f": {odd}" if odd else ""
+        remedy = (
+            "give each module in config.json the width that its tensors have, letter for letter"
+        )
+    elif lowered != own:
+        problem = f"the index says {declared} parameters, which lowers the Hub's {own:,}"
+        remedy = "run `hubtool split` on the folder: it writes the index anew"
+    return verdict("hub/parameters", problem, f"{own:,} parameters", remedy)
+
+
+def _odd_keys(config: Mapping[str, Any], headers: Mapping[str, Header]) -> Iterator[str]:
+    """What the config says of a module and the tensors do not, in words."""
+    names = {name for header in headers.values() for name in header.tensors}
+    for module, value in sorted((config.get("quantization") or {}).items()):
+        packed = f"{module}.scales" in names
+        if isinstance(value, dict) and not packed:
+            yield f"config.json gives a width to {module}, which has no scales"
+        elif value is False and packed:
+            yield f"config.json says that {module} is not quantized, and it has scales"
+
+
+def _snippet(subject: CheckSubject) -> Finding:
+    data = card_of(subject).data
+    listed = data.get("tags")
+    tags = [tag for tag in listed if isinstance(tag, str)] if isinstance(listed, list) else []
+    task = data.get("pipeline_tag")
+    snippet = snippet_of(data.get("library_name"), task, tags)
+    chats = traits_of(subject.folder).has_chat_template
+    problem = None
+    if snippet in (None, "download only"):
+        problem = f"for pipeline_tag {task!r} the page would offer no code, only a download"
+    elif "mlx" not in tags:
+        problem = "the tag mlx is missing, which the page's buttons look at"
+    elif chats and "conversational" not in tags:
+        problem = "there is a chat template and no tag conversational: the page would not chat"
+    button = " and the MLX LM button" if task == "text-generation" else ""
+    return verdict(
+        "hub/snippet",
+        problem,
+        f"the page offers {snippet}{button}",
+        "render the card again: `hubtool card`",
+        CARD_FILE,
+    )
+
+
+def _card(subject: CheckSubject) -> Iterator[Finding]:
+    card, rules = subject.folder / CARD_FILE, subject.folder / ".gitattributes"
+    content = card.read_bytes() if card.is_file() else b""
+    problem = None
+    if subject.origin and CARD_FILE in subject.origin.stored_as_lfs:
+        problem = "it is stored as LFS: the Hub reads no front matter from it"
+    elif rules.is_file() and _LFS_RULE.search(rules.read_text("utf-8", "replace")):
+        problem = ".gitattributes puts it into LFS: the Hub would read no front matter from it"
+    elif len(content) >= CARD_LIMIT_BYTES:
+        problem = f"{len(content):,} bytes would be stored as LFS: no front matter would be read"
+    yield verdict(
+        "hub/card",
+        problem,
+        "a regular file that the Hub reads",
+        "keep README.md a regular file below 10 MiB",
+        CARD_FILE,
+    )
+    if len(content) > LONG_CARD_BYTES and problem is None:
+        yield Finding(
+            "hub/card", "warn", f"{len(content):,} bytes: the page may be cut", subject=CARD_FILE
+        )
+    if b"](data:" in content or b'src="data:' in content:
+        yield Finding(
+            "hub/card", "warn", "a picture inside the text is not shown: use a file of the repo"
+        )
