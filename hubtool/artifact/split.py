@@ -19,6 +19,7 @@ from hubtool.artifact.layout import (
     SidecarKind,
     read_json_object,
 )
+from hubtool.artifact.stats import stats_from_headers
 from hubtool.base.towers import TensorPlan, plan_mtp, plan_tensors, tower_names
 from hubtool.console import SILENT, Console, format_bytes
 from hubtool.records import write_whole
@@ -184,7 +185,7 @@ def _copy_processor_files(source: Path, target: Path) -> None:
 
 
 def _write_index(folder: Path) -> None:
-    """One index over the main set and the vision sidecar.
+    """One index over the main set and the vision sidecar, with the totals of both.
 
     A single shard is renamed: readers that look for ``model.safetensors``
     first would not open the index at all.
@@ -197,5 +198,7 @@ def _write_index(folder: Path) -> None:
     tensors = {name: file for file, header in sorted(headers.items()) for name in header.tensors}
     metadata = dict(before.metadata) if before else {}
     metadata["total_size"] = sum(header.data_bytes for header in headers.values())
+    config = read_json_object(folder / "config.json")
+    metadata["total_parameters"] = stats_from_headers(headers, config).parameters
     index = {"metadata": metadata, "weight_map": dict(sorted(tensors.items()))}
     write_whole(folder / INDEX_FILE, json.dumps(index, indent=4) + "\n")

@@ -12,84 +12,103 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 
-_BLOCK = re.compile(
-    r"<!-- hubtool:begin (?P<name>[a-z0-9-]+) (?P<hash>[0-9a-f]{16}) -->(?P<end>\r?\n)"
-    r"(?P<text>.*?)"
-    r"<!-- hubtool:end (?P=name) -->",
-    re.DOTALL,
+_BEGIN = re.compile(
+    r"<!-- hubtool:begin (?P<name>[a-z0-9-]+) (?P<hash>[0-9a-f]{16}) -->(?P<newline>\r?\n)"
 )
+_END = re.compile(r"<!-- hubtool:end (?P<name>[a-z0-9-]+) -->")
 
 
 @dataclasses.dataclass(frozen=True)
 class Block:
-    """One block as it stands in a card. ``text`` lies between the markers."""
+    """One block as it stands in a card. ``text`` lies between the markers.
+
+    ``start`` and ``end`` are where it begins and ends in the body, markers
+    included; ``newline`` is the line end behind its begin marker.
+    """
 
     name: str
     text: str
     is_edited: bool
+    start: int
+    end: int
+    newline: str
 
 
-def wrap(name: str, text: str) -> str:
+def wrap(name: str, text: str, *, newline: str = "\n") -> str:
     """``text`` between its markers, with its hash."""
     inner = text.strip("\n") + "\n"
-    return f"<!-- hubtool:begin {name} {_digest(inner)} -->\n{inner}<!-- hubtool:end {name} -->"
+    block = f"<!-- hubtool:begin {name} {_digest(inner)} -->\n{inner}<!-- hubtool:end {name} -->"
+    return block.replace("\n", newline)
 
 
 def find_blocks(body: str) -> tuple[Block, ...]:
-    """The blocks of a card's body, in order."""
-    return tuple(
-        Block(match["name"], match["text"], _digest(match["text"]) != match["hash"])
-        for match in _BLOCK.finditer(body)
-    )
+    """The blocks of a card's body, in order; markers without their partner are text."""
+    ends: dict[str, list[re.Match[str]]] = {}
+    for match in _END.finditer(body):
+        ends.setdefault(match["name"], []).append(match)
+    for listed in ends.values():
+        listed.reverse()  # the next one is popped off
+    found: list[Block] = []
+    for begin in _BEGIN.finditer(body):
+        waiting = ends.get(begin["name"], [])
+        while waiting and waiting[-1].start() < begin.end():
+            waiting.pop()
+        if not waiting or (found and begin.start() < found[-1].end):
+            continue
+        text = body[begin.end() : waiting[-1].start()]
+        is_edited = _digest(text) != begin["hash"]
+        place = (begin.start(), waiting[-1].end(), begin["newline"])
+        found.append(Block(begin["name"], text, is_edited, *place))
+    return tuple(found)
 
 
 def replace_blocks(
-    body: str, wanted: Mapping[str, str], *, overwrite_edited: bool = False
+    body: str, wanted: Mapping[str, str], *, overwrite_edited: bool = False, newline: str = "\n"
 ) -> tuple[str, tuple[str, ...]]:
     """(the new body, names of edited blocks that were kept).
 
     ``wanted`` maps names, in the template's order, to rendered text. Blocks
-    that the card lacks go behind the nearest earlier block that it has; blocks
-    that are no longer wanted are taken out unless a person edited them.
+    that the card lacks go behind the nearest earlier block that it has, with
+    the line ends ``newline``; blocks that are no longer wanted are taken out
+    unless a person edited them.
     """
+    pieces: list[str] = []
     kept: list[str] = []
     seen: set[str] = set()
-
-    def replacement(match: re.Match[str]) -> str:
-        name = match["name"]
-        edited = _digest(match["text"]) != match["hash"]
-        if name in seen:
-            return match[0]  # a copy that a person made: theirs
-        seen.add(name)
-        if edited and not overwrite_edited:
-            kept.append(name)
-            return match[0]
-        if name not in wanted:
-            return ""
-        fresh = wrap(name, wanted[name])
-        return fresh.replace("\n", "\r\n") if match["end"] == "\r\n" else fresh
-
-    replaced = _BLOCK.sub(replacement, body)
+    at = 0
+    for block in find_blocks(body):
+        as_it_is = body[block.start : block.end]
+        if block.name in seen:
+            fresh = as_it_is  # a copy that a person made: theirs
+        elif block.is_edited and not overwrite_edited:
+            kept.append(block.name)
+            fresh = as_it_is
+        elif block.name in wanted:
+            fresh = wrap(block.name, wanted[block.name], newline=block.newline)
+        else:
+            fresh = ""
+        seen.add(block.name)
+        pieces += [body[at : block.start], fresh]
+        at = block.end
+    replaced = "".join([*pieces, body[at:]])
     missing = [name for name in wanted if name not in seen]
-    return _insert(replaced, list(wanted), missing, wanted), tuple(kept)
+    return _insert(replaced, list(wanted), missing, wanted, newline), tuple(kept)
 
 
 def _insert(
-    body: str, order: Sequence[str], missing: Sequence[str], wanted: Mapping[str, str]
+    body: str, order: Sequence[str], missing: Sequence[str], wanted: Mapping[str, str], newline: str
 ) -> str:
     for name in missing:
-        block = wrap(name, wanted[name])
+        block = wrap(name, wanted[name], newline=newline)
         before = order[: order.index(name)]
-        anchors = [match for match in _BLOCK.finditer(body) if match["name"] in before]
+        anchors = [found for found in find_blocks(body) if found.name in before]
         if anchors:
-            at = anchors[-1].end()
-            body = f"{body[:at]}\n\n{block}{body[at:]}"
+            at = anchors[-1].end
+            body = f"{body[:at]}{newline * 2}{block}{body[at:]}"
+        elif not body or body.startswith(("\n", "\r\n")):
+            body = f"{newline}{block}{newline}{body}"
         else:
-            body = (
-                f"\n{block}\n{body}"
-                if body.startswith("\n") or not body
-                else f"\n{block}\n\n{body}"
-            )
+            body = f"{newline}{block}{newline * 2}{body}"
     return body
 
 

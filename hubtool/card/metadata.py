@@ -7,7 +7,8 @@ from typing import Any
 import yaml
 
 from hubtool.card.facts import CardFacts
-from hubtool.card.frontmatter import split_card
+from hubtool.card.frontmatter import BYTE_ORDER_MARK, FrontMatter, split_card
+from hubtool.errors import CardMetadataInvalid
 from hubtool.scores.readers.known import known_task
 
 # keys that hubtool writes, in this order; all others in an existing card are a person's
@@ -72,15 +73,21 @@ def _model_index(facts: CardFacts) -> list[dict[str, Any]] | None:
     return [{"name": facts.name, "results": results}] if results else None
 
 
-def merge_metadata(existing: str, wanted: dict[str, Any]) -> tuple[str, str]:
+def merge_metadata(
+    existing: str, wanted: dict[str, Any], *, newline: str = "\n"
+) -> tuple[str, str]:
     """(block with its fences, body) of a card whose front matter says what is wanted.
 
     A block that says it already is kept byte for byte; otherwise owned keys
-    are replaced, and a person's other keys and tags stay.
+    are replaced, and a person's other keys and tags stay. A byte order mark
+    goes: behind one, some readers see no front matter. Raises
+    CardMetadataInvalid for a block that cannot be read: what a person wrote in
+    it would be lost.
     """
     card = split_card(existing)
     if not card.readable:
-        return _dump(wanted), card.body
+        _require_nothing_lost(card)
+        return _dump(wanted, newline), card.body
     kept = {
         key: value
         for key, value in card.data.items()
@@ -90,11 +97,22 @@ def merge_metadata(existing: str, wanted: dict[str, Any]) -> tuple[str, str]:
     own_tags = [tag for tag in tags if tag not in wanted["tags"]] if isinstance(tags, list) else []
     merged = {**wanted, "tags": [*wanted["tags"], *own_tags], **kept}
     if merged == card.data:
-        return existing[: len(existing) - len(card.body)], card.body
-    return _dump(merged), card.body
+        front = existing[: len(existing) - len(card.body)]
+        return front.removeprefix(BYTE_ORDER_MARK), card.body
+    return _dump(merged, newline), card.body
 
 
-def _dump(data: dict[str, Any]) -> str:
+def _require_nothing_lost(card: FrontMatter) -> None:
+    for problem in card.problems:
+        if problem.kind not in ("missing", "blank", "bom", "ambiguous"):
+            where = f"README.md, line {problem.line}" if problem.line else "README.md"
+            raise CardMetadataInvalid(
+                f"{where}: the front matter cannot be read: {problem.message}",
+                "mend it on the repo's page: hubtool keeps every key that a person wrote",
+            )
+
+
+def _dump(data: dict[str, Any], newline: str) -> str:
     # safe_dump quotes whatever YAML would read as something else: no, 1.10, dates
     text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=1000)
-    return f"---\n{text}---\n"
+    return f"---\n{text}---\n".replace("\n", newline)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from hubtool.card import wording
+from hubtool.card.adopt import adopt
 from hubtool.card.blocks import replace_blocks, wrap
 from hubtool.card.facts import CardFacts
 from hubtool.card.metadata import build_metadata, merge_metadata
@@ -27,10 +28,17 @@ _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 @dataclasses.dataclass(frozen=True)
 class RenderedCard:
-    """The whole card, and the blocks that were left as a person had edited them."""
+    """The whole card, and what became of what was there.
+
+    ``kept_edits`` names blocks that were left as a person had edited them,
+    ``adopted`` blocks that took the place of what a generator had written;
+    ``dropped`` is that text, piece by piece.
+    """
 
     text: str
     kept_edits: tuple[str, ...]
+    adopted: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
 
 
 def render_card(
@@ -43,9 +51,11 @@ def render_card(
 ) -> RenderedCard:
     """The card of ``facts``, laid into ``existing`` if there is one.
 
-    In an existing card only hubtool's blocks and front matter keys change; a
-    card without any block keeps its whole body below the new one. Rendering
-    the result again changes nothing. Raises TemplateInvalid.
+    In an existing card only hubtool's blocks and front matter keys change. Of
+    a card without any block, sections that a generator wrote become blocks
+    (:mod:`hubtool.card.adopt`) and all else stays. Line ends stay what most
+    lines have. Rendering the result again changes nothing. Raises
+    TemplateInvalid, and CardMetadataInvalid for front matter that cannot be read.
     """
     blocks = render_blocks(facts, template=template, brand=brand)
     metadata = build_metadata(facts)
@@ -53,9 +63,13 @@ def render_card(
         front, _ = merge_metadata("", metadata)
         body = "\n\n".join(wrap(name, text) for name, text in blocks.items())
         return RenderedCard(f"{front}\n{body}\n", ())
-    front, body = merge_metadata(existing, metadata)
-    body, kept = replace_blocks(body, blocks, overwrite_edited=overwrite_edited)
-    return RenderedCard(front + body, kept)
+    newline = "\r\n" if existing.count("\r\n") * 2 > existing.count("\n") else "\n"
+    front, body = merge_metadata(existing, metadata, newline=newline)
+    adoption = adopt(body, blocks, newline=newline)
+    body, kept = replace_blocks(
+        adoption.body, blocks, overwrite_edited=overwrite_edited, newline=newline
+    )
+    return RenderedCard(front + body, kept, adoption.adopted, adoption.dropped)
 
 
 def render_blocks(facts: CardFacts, *, template: str, brand: str) -> dict[str, str]:

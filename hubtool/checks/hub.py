@@ -48,7 +48,9 @@ def _parameters(folder: Path) -> Finding:
         )
     config = read_json_object(folder / "config.json")
     headers = {path: read_header(folder / path) for path in counted}
+    tensors = [tensor for header in headers.values() for tensor in header.tensors.values()]
     own = stats_from_headers(headers, config).parameters
+    own -= sum(not tensor.shape for tensor in tensors)  # single numbers, which the Hub skips
     declared = index.metadata.get("total_parameters") if index else None
     shown = hub_parameters(headers.values(), config).total
     lowered = hub_parameters(headers.values(), config, declared).total
