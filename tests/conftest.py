@@ -6,6 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from hypothesis import settings
+
 # huggingface_hub reads these when it is imported, so they come before any test module
 _HOME = Path(tempfile.mkdtemp(prefix="hubtool-tests-"))
 os.environ["HF_HOME"] = str(_HOME / "hf")
@@ -24,3 +26,6 @@ for _name in (
     "GITHUB_ACTIONS",
 ):
     os.environ.pop(_name, None)
+
+settings.register_profile("hubtool", deadline=None)  # how long a machine takes is no property
+settings.load_profile("hubtool")

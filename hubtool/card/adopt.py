@@ -10,6 +10,7 @@ text stays: a sentence said twice is better than one that is lost.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 
@@ -37,7 +38,7 @@ class _Chunk:
 
 _HEADING = re.compile(r"#{1,6}[ \t]+\S")
 _FENCE = re.compile(r"[ \t]{0,3}(`{3,}|~{3,})")
-_TITLE = re.compile(r"#[ \t]+\S[^\n]*")
+_TITLE = re.compile(r"#[ \t]+\w[\w.]*[-/][\w./-]*")  # a repo's id or name; all else is a person's
 
 # Headings that generators write, and the block that says the same.
 _HEADINGS = {
@@ -171,7 +172,7 @@ def _sections(chunks: list[_Chunk]) -> Iterator[tuple[int, int]]:
     starts = [number for number, chunk in enumerate(chunks) if chunk.heading]
     above = starts[0] if starts else len(chunks)
     yield from ((number, number + 1) for number in range(above))
-    yield from zip(starts, [*starts[1:], len(chunks)], strict=True)
+    yield from itertools.pairwise([*starts, len(chunks)])
 
 
 def _chunks(body: str) -> list[_Chunk]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from hubtool.card.blocks import find_blocks
 from hubtool.card.facts import CardFacts
 from hubtool.card.frontmatter import BYTE_ORDER_MARK, FrontMatter, split_card
 from hubtool.errors import CardMetadataInvalid
@@ -79,7 +80,9 @@ def merge_metadata(
     """(block with its fences, body) of a card whose front matter says what is wanted.
 
     A block that says it already is kept byte for byte; otherwise owned keys
-    are replaced, and a person's other keys and tags stay. A byte order mark
+    are replaced, and a person's other keys and tags stay. Keys that converters
+    copy from the base go with the card's first pass; whoever writes one after
+    that means it. Languages stay where the base names none. A byte order mark
     goes: behind one, some readers see no front matter. Raises
     CardMetadataInvalid for a block that cannot be read: what a person wrote in
     it would be lost.
@@ -88,10 +91,12 @@ def merge_metadata(
     if not card.readable:
         _require_nothing_lost(card)
         return _dump(wanted, newline), card.body
+    is_ours = bool(find_blocks(card.body))
     kept = {
         key: value
         for key, value in card.data.items()
-        if key not in OWNED and key not in FALSE_FOR_A_QUANT and not key.startswith("extra_gated_")
+        if (key not in OWNED and (is_ours or not _is_of_the_base(key)))
+        or (key == "language" and key not in wanted)
     }
     tags = card.data.get("tags")
     own_tags = [tag for tag in tags if tag not in wanted["tags"]] if isinstance(tags, list) else []
@@ -100,6 +105,10 @@ def merge_metadata(
         front = existing[: len(existing) - len(card.body)]
         return front.removeprefix(BYTE_ORDER_MARK), card.body
     return _dump(merged, newline), card.body
+
+
+def _is_of_the_base(key: str) -> bool:
+    return key in FALSE_FOR_A_QUANT or key.startswith("extra_gated_")
 
 
 def _require_nothing_lost(card: FrontMatter) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 import traceback
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -39,6 +39,17 @@ class RenderedCard:
     kept_edits: tuple[str, ...]
     adopted: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What its maintainer should know, in sentences without a full stop."""
+        notes = [
+            f"block {name} was edited by hand and is kept as it is" for name in self.kept_edits
+        ]
+        if self.adopted:
+            blocks = ", ".join(self.adopted)
+            notes.append(f"hubtool's blocks took over sections of another generator: {blocks}")
+        return tuple(notes)
 
 
 def render_card(
@@ -126,7 +137,9 @@ def code_text(value: object) -> str:
     return re.sub(r"[^\w./:@+-]", "", str(value))
 
 
-def _environment(folders: Sequence[Path]) -> SandboxedEnvironment:
+@functools.cache
+def _environment(folders: tuple[Path, ...]) -> SandboxedEnvironment:
+    """One for each search path: compiled templates are kept, and read anew where a file changed."""
     from jinja2 import FileSystemLoader, StrictUndefined
     from jinja2.sandbox import SandboxedEnvironment
 

@@ -21,7 +21,7 @@ from hubtool.card.provenance import (
     Provenance,
     provenance_of,
 )
-from hubtool.card.render import render_card
+from hubtool.card.render import RenderedCard, render_card
 from hubtool.card.wording import change_notice
 from hubtool.errors import CardMetadataInvalid
 from hubtool.licences.families import NOTICE_FILE, family_of, notices
@@ -37,12 +37,12 @@ from hubtool.scores.record import ScoreSet
 class Card(Record):
     """The files around the weights. ``merged_with`` is the sha256 of the remote card laid under.
 
-    ``kept_edits`` names the blocks that a person had edited there and that were left alone.
+    ``notes`` say what became of what stood there: edits that were kept, sections taken over.
     """
 
-    schema: ClassVar[int] = 1
+    schema: ClassVar[int] = 2
     files: tuple[FileHash, ...]
-    kept_edits: tuple[str, ...]
+    notes: tuple[str, ...]
     merged_with: str | None
 
 
@@ -80,7 +80,7 @@ def write_card(
     mine = sorted(_paths(folder) - set(artifact_files))
     return Card(
         files=tuple(hash_file(folder, path) for path in mine),
-        kept_edits=page.kept_edits,
+        notes=page.rendered.notes,
         merged_with=sha256_of(existing),
     )
 
@@ -89,14 +89,18 @@ def write_card(
 class Page:
     """A card that is not written yet, and the records that it rests on."""
 
-    text: str
-    kept_edits: tuple[str, ...]
+    rendered: RenderedCard
     provenance: Provenance
     scores: ScoreSet | None
     licence_texts: dict[str, bytes]
     notice: str | None  # content of the file Notice, where a licence asks for one
     facts: CardFacts
     components: tuple[ComponentBits, ...]
+
+    @property
+    def text(self) -> str:
+        """README.md, whole."""
+        return self.rendered.text
 
     @property
     def chart_paths(self) -> tuple[str, ...]:
@@ -177,8 +181,7 @@ def lay_out(
         overwrite_edited=overwrite_edited,
     )
     return Page(
-        text=rendered.text,
-        kept_edits=rendered.kept_edits,
+        rendered=rendered,
         provenance=provenance,
         scores=scores,
         licence_texts=licence_texts,

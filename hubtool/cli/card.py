@@ -124,8 +124,10 @@ def render(
         )
     else:
         page = recompose(folder, look, given)
-    for name in page.kept_edits:
-        console.warn(f"block {name} was edited by hand and is kept: --overwrite-edited replaces it")
+    for note in page.rendered.notes:
+        console.warn(note)
+    if page.rendered.kept_edits:
+        console.note("--overwrite-edited replaces blocks that were edited by hand")
     if diff:
         _show_diff(folder / "README.md", page.text, console)
     elif out is not None:
@@ -134,7 +136,15 @@ def render(
     else:
         page.write(folder)
         console.result(f"card written to {folder / 'README.md'}")
-    console.data({"text": page.text, "kept_edits": list(page.kept_edits)})
+    rendered = page.rendered
+    console.data(
+        {
+            "text": rendered.text,
+            "kept_edits": list(rendered.kept_edits),
+            "adopted": list(rendered.adopted),
+            "dropped": list(rendered.dropped),
+        }
+    )
 
 
 def _show_diff(card: Path, text: str, console: Console) -> None:

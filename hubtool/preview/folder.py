@@ -79,9 +79,7 @@ class FolderSource:
             text = self.read(README).decode("utf-8", "replace") if file.is_file() else None
             return ShownCard(text)
         page = self._page()
-        notes = [
-            f"Block {name} was edited by hand and is kept as it is." for name in page.kept_edits
-        ]
+        notes = [f"{note[0].upper()}{note[1:]}." for note in page.rendered.notes]
         return ShownCard(page.text, tuple(notes))
 
     def _page(self) -> Page:

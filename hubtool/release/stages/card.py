@@ -68,8 +68,8 @@ class WriteCard(Stage[CardWish, Card]):
             ),
             existing=_published_card(context.hub, base.target_repo),
         )
-        for name in card.kept_edits:
-            context.console.warn(f"block {name} was edited by hand and is kept as it is")
+        for note in card.notes:
+            context.console.warn(note)
         return card
 
     def intact(self, context: Context, record: Card) -> bool:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hubtool.card.blocks import find_blocks, replace_blocks, wrap
+from hubtool.card.examples import EXAMPLES
+from hubtool.card.render import render_card
 
 # text of a person: anything but our own markers
 _PROSE = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=200).filter(
@@ -28,6 +32,22 @@ def test_all_text_around_blocks_is_kept(parts: list[str], old: str, new: str) ->
         wrap(name, new) + part for name, part in zip(names, parts[1:], strict=True)
     )
     assert replace_blocks(result, wanted) == (result, ())
+
+
+@given(
+    parts=st.lists(_PROSE, min_size=3, max_size=3),
+    own=_PROSE,
+    newline=st.sampled_from(["\n", "\r\n"]),
+)
+def test_an_edited_block_is_kept_whatever_stands_around_it(
+    parts: list[str], own: str, newline: str
+) -> None:
+    edited = wrap("intro", "ours", newline=newline).replace("ours", f"{own} ours")
+    body = parts[0] + edited + parts[1] + wrap("details", "old", newline=newline) + parts[2]
+    result, kept = replace_blocks(body, {"intro": "new", "details": "new"})
+    fresh = wrap("details", "new", newline=newline)
+    assert result == parts[0] + edited + parts[1] + fresh + parts[2]
+    assert kept == ("intro",)  # a blank before a word is an edit, too
 
 
 @given(body=_PROSE, text=_PROSE)
@@ -77,7 +97,22 @@ def test_a_torn_marker_is_text(torn: str) -> None:
     assert f"a {torn} b" in result
 
 
-def test_a_card_of_a_megabyte_takes_no_time() -> None:
-    body = "word " * 200_000 + wrap("intro", "old") + "<!-- hubtool:begin x " * 1000
-    result, _ = replace_blocks(body, {"intro": "new"})
-    assert wrap("intro", "new") in result
+@pytest.mark.parametrize(
+    "body",
+    [
+        "word " * 200_000 + wrap("intro", "old") + "<!-- hubtool:begin x " * 1000,
+        "<!-- hubtool:begin intro 0123456789abcdef -->\n" * 20_000,
+        "<!-- hubtool:end intro -->\n" * 40_000,
+        "# a\n\n" * 150_000,
+        "```\n" * 250_001,
+        "| a | b |\n" * 100_000,
+        "Built with " * 90_000,
+        "[" * 1_000_000,
+    ],
+    ids=lambda body: repr(body[:20]),
+)
+def test_a_card_of_a_megabyte_takes_no_time(body: str) -> None:
+    started = time.process_time()
+    rendered = render_card(EXAMPLES["text_only"](), existing=body)
+    assert time.process_time() - started < 5  # quadratic work would take minutes
+    assert len(rendered.text) > len(body)
