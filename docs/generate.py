@@ -6,10 +6,13 @@ python docs/generate.py --check   exit 1 if one is out of date
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
 import os
+import re
 import sys
+import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
@@ -18,6 +21,10 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from hubtool import errors
+from hubtool.card import wording
+from hubtool.card.facts import CardFacts
+from hubtool.card.render import FILTERS
+from hubtool.card.templates import Brand
 from hubtool.release.manifest import ReleaseManifest
 from hubtool.scores.capability import SIX
 from hubtool.scores.readers import hubtool_json
@@ -104,6 +111,65 @@ def _fields(model: type[BaseModel], prefix: str) -> Iterator[str]:
         yield f"| `{prefix}{name}` | {shown} | {default} | {field.description or ''} |"
 
 
+def facts_page() -> str:
+    """Every fact that a template may place, and the words, filters and brand fields beside it."""
+    records = [CardFacts]
+    for record in records:  # grows while it is read: records inside records
+        for kind in typing.get_type_hints(record).values():
+            inside = [one for one in _classes(kind) if dataclasses.is_dataclass(one)]
+            records += [one for one in inside if one not in records]
+    parts = [
+        NOTE,
+        "# Facts\n",
+        "What a card template may place: `facts.NAME`, `brand.NAME`, `words.NAME(...)`, and the "
+        "filters below. How to write a template: [write-a-template.md]"
+        "(../how-to/write-a-template.md).\n",
+    ]
+    for record in records:
+        title = "facts" if record is CardFacts else record.__name__
+        parts += [f"## {title}\n", f"{inspect.getdoc(record)}\n"]
+        parts += ["| field | type | meaning |", "| --- | --- | --- |", *_facts_of(record), ""]
+    parts += ["## brand\n", "| field | type | default | meaning |", "| --- | --- | --- | --- |"]
+    parts += [*_fields(Brand, ""), ""]
+    parts += ["## words\n", "| call | gives |", "| --- | --- |"]
+    for name, word in vars(wording).items():
+        if inspect.isfunction(word) and word.__module__ == wording.__name__ and name[0] != "_":
+            call = f"words.{name}({', '.join(inspect.signature(word).parameters)})"
+            parts.append(f"| `{call}` | {_first_line(word)} |")
+    parts += ["", "## Filters\n", "| filter | gives |", "| --- | --- |"]
+    parts += [f"| `{name}` | {text} |" for name, (_, text) in FILTERS.items()]
+    return "\n".join(parts) + "\n"
+
+
+def _facts_of(record: type) -> Iterator[str]:
+    comments = _comments(record)
+    for field in dataclasses.fields(record):
+        kind = str(field.type).replace("|", "or")
+        yield f"| `{field.name}` | {kind} | {comments[field.name]} |"
+    for name, value in vars(record).items():
+        if isinstance(value, property):
+            kind = value.fget.__annotations__["return"].replace("|", "or")
+            yield f"| `{name}` | {kind} | {_first_line(value)} |"
+
+
+def _comments(record: type) -> dict[str, str]:
+    """Field -> the comment behind it in the source: its meaning."""
+    lines = inspect.getsource(record).splitlines()
+    found = [re.match(r"    (\w+): [^#]*#\s*(.+)", line) for line in lines]
+    return {match[1]: match[2] for match in found if match}
+
+
+def _classes(kind: object) -> Iterator[type]:
+    if isinstance(kind, type) and not typing.get_args(kind):
+        yield kind
+    for inner in typing.get_args(kind):
+        yield from _classes(inner)
+
+
+def _first_line(thing: object) -> str:
+    return (inspect.getdoc(thing) or "").splitlines()[0]
+
+
 def commands_page() -> str:
     """The ``--help`` of every command."""
     os.environ["COLUMNS"] = "96"
@@ -178,6 +244,7 @@ def scores_schema() -> str:
 PAGES = {
     "errors.md": errors_page,
     "manifest.md": manifest_page,
+    "facts.md": facts_page,
     "commands.md": commands_page,
     "scores.md": scores_page,
     "scores.schema.json": scores_schema,

@@ -112,6 +112,12 @@ class JournalUnreadable(InputError):
     id = "HT0106"
 
 
+class TargetExists(InputError):
+    """A file that would be written is there already, and may be somebody's work."""
+
+    id = "HT0107"
+
+
 # --- HT02: the base --------------------------------------------------------
 
 

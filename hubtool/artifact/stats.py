@@ -47,22 +47,22 @@ class ComponentBits:
 class WidthShare:
     """All components of one width. ``parameter_share`` is of the quantized parameters, 0 to 1."""
 
-    bits: int
-    components: int
-    parameters: int
-    parameter_share: float
+    bits: int  # the width
+    components: int  # modules of it
+    parameters: int  # logical
+    parameter_share: float  # of the quantized parameters, 0 to 1
 
 
 @dataclasses.dataclass(frozen=True)
 class PartSize:
     """One part of the weights on disk; ``dtypes`` are safetensors names, sorted."""
 
-    part: Part
-    files: tuple[str, ...]
-    size_bytes: int
-    tensors: int
-    parameters: int
-    dtypes: tuple[str, ...]
+    part: Part  # language, vision or mtp
+    files: tuple[str, ...]  # paths in the repo
+    size_bytes: int  # of the files, headers included
+    tensors: int  # how many
+    parameters: int  # logical
+    dtypes: tuple[str, ...]  # safetensors names, sorted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,10 +72,10 @@ class KeptShare:
     ``kind`` is their name without layer numbers: ``mlp.gate`` for every router.
     """
 
-    kind: str
-    dtype: str
-    matrices: int
-    parameters: int
+    kind: str  # name without layer numbers: `mlp.gate`
+    dtype: str  # safetensors name
+    matrices: int  # how many
+    parameters: int  # of all of them
 
 
 @dataclasses.dataclass(frozen=True)

@@ -93,12 +93,14 @@ def recheck_card(
         return (f"there is no {CARD_FILE}",)
     if not (folder / FILE).is_file():
         return (f"there is no {FILE}, so nothing on the card has its evidence",)
+    from hubtool.card.template_check import literal_numbers  # which needs jinja2 at once
+
     try:
         provenance = Provenance.of_folder(folder)
         facts = facts_of(folder, provenance, scores_in(folder))
-        blocks = render_blocks(
-            facts, template=template or provenance.template, brand=brand or provenance.brand
-        )
+        look = template or provenance.template, brand or provenance.brand
+        blocks = render_blocks(facts, template=look[0], brand=look[1])
+        untold = tuple(literal_numbers(*look))
     except HubtoolError as error:
         return (error.message,)
     text = card.read_bytes().decode("utf-8", errors="replace")
@@ -106,6 +108,7 @@ def recheck_card(
         *_metadata_problems(text, facts),
         *_block_problems(text, blocks),
         *_chart_problems(folder, facts),
+        *untold,
     )
 
 

@@ -31,8 +31,8 @@ class ModelTraits:
 class ChartFacts:
     """A picture beside the card: its path in the repo, and its figures in words (plain text)."""
 
-    path: str
-    alt: str
+    path: str  # in the repo
+    alt: str  # its figures in words, plain text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,45 +44,45 @@ class CardFacts(Record):
     """
 
     schema: ClassVar[int] = 1
-    repo: str
-    base_repo: str
-    base_revision: str
-    base_url: str
-    qat_evidence: str | None
-    pipeline_tag: str
-    tags: tuple[str, ...]
-    languages: tuple[str, ...]
-    licence: LicenceFacts
-    also_bound_by: tuple[LicenceFacts, ...]
+    repo: str  # Hub id of the quant
+    base_repo: str  # Hub id of its base
+    base_revision: str  # the base's commit, 40 hex digits
+    base_url: str  # page of the base at that commit
+    qat_evidence: str | None  # where the base says that it was trained for quantization
+    pipeline_tag: str  # the Hub's task
+    tags: tuple[str, ...]  # facets for the front matter
+    languages: tuple[str, ...]  # ISO 639-1, of the base
+    licence: LicenceFacts  # of the base, at the pinned commit
+    also_bound_by: tuple[LicenceFacts, ...]  # licences of the base's own ancestors
     widths: tuple[WidthShare, ...]  # ascending bits
-    components: int
-    group_sizes: tuple[int, ...]
-    modes: tuple[str, ...]
-    nominal_bpw: float
-    stored_bpw: float
-    language_stored_bpw: float
-    parameters: int
-    unquantized_parameters: int
-    weights_bytes: int
-    language: PartSize | None
-    vision: PartSize | None
-    mtp: PartSize | None
-    kept: tuple[KeptShare, ...]
-    experts: int | None
-    active_experts: int | None
-    measurement: MeasurementFacts | None
-    target_bpw: float | None
-    made_by: str
-    drafter: str | None
-    baseline_repo: str | None
-    baseline: BaselineFacts | None
-    capability: Capability | None
-    score_files: tuple[str, ...]
+    components: int  # quantized modules
+    group_sizes: tuple[int, ...]  # weights that share one scale, ascending
+    modes: tuple[str, ...]  # affine, mxfp4, nvfp4, mxfp8
+    nominal_bpw: float  # bits of the quantized weights alone
+    stored_bpw: float  # all weight bytes over all parameters
+    language_stored_bpw: float  # the same without the sidecars
+    parameters: int  # logical, all parts
+    unquantized_parameters: int  # of these, kept as they were
+    weights_bytes: int  # all weight files
+    language: PartSize | None  # the part that mlx-lm loads
+    vision: PartSize | None  # the towers' sidecar
+    mtp: PartSize | None  # the speculative head's sidecar
+    kept: tuple[KeptShare, ...]  # unquantized matrices, the largest first
+    experts: int | None  # routed ones in a layer
+    active_experts: int | None  # of these, for one token
+    measurement: MeasurementFacts | None  # how sensitivity was measured, if hubtool did
+    target_bpw: float | None  # the budget, nominal
+    made_by: str  # hubtool, or the method that made an imported quant
+    drafter: str | None  # Hub id of a speculative drafter
+    baseline_repo: str | None  # Hub id that scores are compared with
+    baseline: BaselineFacts | None  # what its headers show, where they could be read
+    capability: Capability | None  # the scores, compared
+    score_files: tuple[str, ...]  # names of the files that the scores came from
     width_chart: ChartFacts | None  # of a mixed quant
-    score_chart: ChartFacts | None
-    model_index: bool
-    tools: dict[str, str]
-    has_chat_template: bool
+    score_chart: ChartFacts | None  # of scores
+    model_index: bool  # the front matter repeats the scores
+    tools: dict[str, str]  # package -> version
+    has_chat_template: bool  # of the tokenizer
 
     @property
     def has_weights(self) -> bool:

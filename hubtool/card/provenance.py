@@ -30,13 +30,13 @@ OTHER_TOOL = "another tool"  # when an imported folder does not name its method
 class LicenceFacts:
     """A licence as the repo at ``revision`` declares it. ``link`` is absolute."""
 
-    repo: str
-    revision: str
-    identifiers: tuple[str, ...]
-    name: str | None
-    link: str | None
+    repo: str  # who declares it
+    revision: str  # at which commit
+    identifiers: tuple[str, ...]  # the Hub's licence ids
+    name: str | None  # `license_name`
+    link: str | None  # its text, an absolute address
     shown: str | None = None  # a phrase that the card must show
-    limit: str | None = None  # one sentence
+    limit: str | None = None  # a limit of use, in one sentence
     files: tuple[str, ...] = ()  # its texts, as they lie in the quant
     choice: str | None = None  # what was chosen where the repo contradicts itself
 
@@ -48,13 +48,13 @@ class BaselineFacts:
     ``base_repo`` is the base that its own card names.
     """
 
-    repo: str
-    revision: str
-    base_repo: str | None
+    repo: str  # Hub id
+    revision: str  # the commit that was read
+    base_repo: str | None  # the base that its own card names
     widths: tuple[int, ...]  # ascending bits
-    nominal_bpw: float
-    stored_bpw: float
-    weights_bytes: int
+    nominal_bpw: float  # bits of the quantized weights alone
+    stored_bpw: float  # all weight bytes over all parameters
+    weights_bytes: int  # all weight files
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,8 +6,9 @@ import dataclasses
 import functools
 import re
 import traceback
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from hubtool.card import wording
@@ -90,7 +91,7 @@ def render_blocks(facts: CardFacts, *, template: str, brand: str) -> dict[str, s
     """
     from jinja2 import TemplateError
 
-    environment = _environment(search_path(template))
+    environment = card_environment(search_path(template))
     places = {"facts": facts, "brand": load_brand(brand), "words": wording}
     rendered = {}
     for name in block_names(template):
@@ -138,7 +139,7 @@ def code_text(value: object) -> str:
 
 
 @functools.cache
-def _environment(folders: tuple[Path, ...]) -> SandboxedEnvironment:
+def card_environment(folders: tuple[Path, ...]) -> SandboxedEnvironment:
     """One for each search path: compiled templates are kept, and read anew where a file changed."""
     from jinja2 import FileSystemLoader, StrictUndefined
     from jinja2.sandbox import SandboxedEnvironment
@@ -151,14 +152,17 @@ def _environment(folders: tuple[Path, ...]) -> SandboxedEnvironment:
         keep_trailing_newline=True,
         autoescape=False,  # the output is Markdown: the filters below escape for it
     )
-    filters: dict[str, Any] = {
-        "md": escape_markdown,
-        "link": lambda text, url: link_markdown(text, url),
-        "code": code_text,
-        "bytes": format_bytes,
-        "fixed": lambda value, digits=2: f"{value:.{digits}f}",
-        "signed": lambda value, digits=2: f"{value:+.{digits}f}",
-        "percent": lambda value, digits=1: f"{value:.{digits}f}%",
-    }
-    environment.filters.update(filters)
+    environment.filters.update({name: work for name, (work, _) in FILTERS.items()})
     return environment
+
+
+# name -> (what it does, that in words)
+FILTERS: dict[str, tuple[Callable[..., str], str]] = {
+    "md": (escape_markdown, "text that Markdown, HTML and tables show as it is"),
+    "link": (link_markdown, "`text \\| link(address)`: a Markdown link, both made harmless"),
+    "code": (code_text, "the characters of a repo id or a file name, for code blocks"),
+    "bytes": (format_bytes, "`6.30 GB`, 10^9 bytes"),
+    "fixed": (lambda value, digits=2: f"{value:.{digits}f}", "`fixed(2)`: digits behind the point"),
+    "signed": (lambda value, digits=2: f"{value:+.{digits}f}", "the same with its sign"),
+    "percent": (lambda value, digits=1: f"{value:.{digits}f}%", "`percent(1)`: `57.7%`"),
+}

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from hubtool.errors import PathNotFound, TemplateInvalid
 
+SUFFIX = ".md.j2"
+_REPO_NAME = re.compile(r"[A-Za-z0-9_.-]{1,96}")
 _INCLUDE = re.compile(r'include\s+"blocks/([a-z0-9-]+)\.md\.j2"')
 
 
@@ -20,10 +22,44 @@ class Brand(BaseModel):
     """How an organisation presents its quants."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    name: str
-    banner: str = ""  # Markdown, above everything; {org} becomes the publisher
-    method_name: str  # what the allocation is called in sentences
-    convert_command: str = ""  # shell lines under "Quantize your own"
+    name: str = Field(description="what the look is called")
+    banner: str = Field("", description="Markdown, above everything")
+    links: dict[str, str] = Field(
+        {}, description="text -> address, below the banner; {org} in it becomes the publisher"
+    )
+    naming: str = Field(
+        "{base}-{bits}bit",
+        description="name of a repo: {base} is the base's name, {bits} the smallest width",
+    )
+    method_name: str = Field(description="what the allocation is called in sentences")
+    convert_command: str = Field(
+        "",
+        description="shell lines under `Quantize your own`; {base}, {target_bpw} and {bits} "
+        "are filled in",
+    )
+
+    @field_validator("naming")
+    @classmethod
+    def _is_a_repo_name(cls, value: str) -> str:
+        filled = value.replace("{base}", "base").replace("{bits}", "4")
+        if "{base}" not in value or not _REPO_NAME.fullmatch(filled):
+            raise ValueError(
+                "must hold {base} and may hold {bits}; besides them letters, digits, '-', '_', '.'"
+            )
+        return value
+
+    @field_validator("links")
+    @classmethod
+    def _are_addresses(cls, value: dict[str, str]) -> dict[str, str]:
+        wrong = [text for text, link in value.items() if not link.startswith("https://")]
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} must lead to an address that starts with https://")
+        return value
+
+    def repo_name(self, base: str, bits: int) -> str:
+        """The name of a quant of ``base`` (a Hub id) whose smallest width is ``bits``."""
+        name = base.rsplit("/", 1)[-1]
+        return self.naming.replace("{base}", name).replace("{bits}", str(bits))
 
 
 @functools.cache
@@ -34,6 +70,24 @@ def templates_folder() -> Path:
     return shipped if shipped.is_dir() else package.parent / "templates"
 
 
+def shipped_templates() -> tuple[str, ...]:
+    """Names of the templates that come with hubtool."""
+    files = templates_folder().glob(f"*{SUFFIX}")
+    return tuple(sorted(file.name.removesuffix(SUFFIX) for file in files))
+
+
+def shipped_brands() -> tuple[str, ...]:
+    """Names of the brands that come with hubtool."""
+    return tuple(sorted(file.stem for file in (templates_folder() / "brands").glob("*.yaml")))
+
+
+def shipped_files() -> dict[str, bytes]:
+    """Path -> content of every shipped template, block and brand."""
+    root = templates_folder()
+    files = [*root.glob(f"*{SUFFIX}"), *root.glob(f"blocks/*{SUFFIX}"), *root.glob("brands/*.yaml")]
+    return {file.relative_to(root).as_posix(): file.read_bytes() for file in sorted(files)}
+
+
 def template_file(name_or_path: str) -> Path:
     """A shipped template by its name, or a file of the user's. Raises PathNotFound."""
     shipped = templates_folder() / f"{name_or_path}.md.j2"
@@ -42,10 +96,8 @@ def template_file(name_or_path: str) -> Path:
         return shipped
     if own.is_file():
         return own
-    known = sorted(file.name.removesuffix(".md.j2") for file in templates_folder().glob("*.md.j2"))
-    raise PathNotFound(
-        f"no card template {name_or_path!r}", f"name a file, or one of: {', '.join(known)}"
-    )
+    known = ", ".join(shipped_templates())
+    raise PathNotFound(f"no card template {name_or_path!r}", f"name a file, or one of: {known}")
 
 
 def block_names(name_or_path: str) -> tuple[str, ...]:
@@ -69,9 +121,9 @@ def search_path(name_or_path: str) -> tuple[Path, ...]:
     return (shipped,) if beside == shipped else (beside, shipped)
 
 
-def template_sha256(name_or_path: str) -> str:
-    """sha256 over the template and the blocks it includes: what a card is rendered with."""
-    digest = hashlib.sha256(template_file(name_or_path).read_bytes())
+def block_files(name_or_path: str) -> dict[str, Path]:
+    """Name -> file of each block of a template, in order. Raises TemplateInvalid for a lost one."""
+    files = {}
     for name in block_names(name_or_path):
         places = [folder / f"blocks/{name}.md.j2" for folder in search_path(name_or_path)]
         file = next((place for place in places if place.is_file()), None)
@@ -80,6 +132,14 @@ def template_sha256(name_or_path: str) -> str:
                 f"{template_file(name_or_path).name} includes blocks/{name}.md.j2; no such file",
                 f"write blocks/{name}.md.j2 beside the template",
             )
+        files[name] = file
+    return files
+
+
+def template_sha256(name_or_path: str) -> str:
+    """sha256 over the template and the blocks it includes: what a card is rendered with."""
+    digest = hashlib.sha256(template_file(name_or_path).read_bytes())
+    for name, file in block_files(name_or_path).items():
         digest.update(name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
 
@@ -97,7 +157,8 @@ def load_brand(name_or_path: str) -> Brand:
     shipped = templates_folder() / "brands" / f"{name_or_path}.yaml"
     file = shipped if "/" not in name_or_path and shipped.is_file() else Path(name_or_path)
     if not file.is_file():
-        raise PathNotFound(f"no brand {name_or_path!r}", "name a YAML file, or: optiq, plain")
+        known = ", ".join(shipped_brands())
+        raise PathNotFound(f"no brand {name_or_path!r}", f"name a YAML file, or: {known}")
     try:
         data: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
         return Brand.model_validate(data)

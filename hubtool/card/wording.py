@@ -9,7 +9,7 @@ from hubtool.card.facts import CardFacts
 from hubtool.card.provenance import BaselineFacts, LicenceFacts
 from hubtool.console import format_bytes
 from hubtool.scores.capability import Capability, Comparison
-from hubtool.scores.noise import Z95
+from hubtool.scores.noise import LEVEL_PERCENT, Z95
 
 DOMAIN_WORDS = {
     "tool_call": "tool-call",
@@ -70,7 +70,7 @@ def claim(facts: CardFacts) -> str | None:
     if abs(delta_points) <= reach:
         return (
             f"It scores {delta_points:+.2f} {what} against {against}, which lies within the noise "
-            f"of the comparison (95 % interval: {delta_points - reach:+.2f} to "
+            f"of the comparison ({LEVEL_PERCENT} % interval: {delta_points - reach:+.2f} to "
             f"{delta_points + reach:+.2f})."
         )
     verb = "beats" if delta_points > 0 else "falls behind"

@@ -44,6 +44,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "Show what a quant really is, from its bytes: a folder or a repo.",
     ),
     "scores": ("hubtool.cli.scores", "app", "Read score files as a card would."),
+    "template": (
+        "hubtool.cli.template",
+        "app",
+        "Write your own card template: list, copy, and try it on every kind of quant.",
+    ),
     "hub": ("hubtool.cli.hub", "app", "A small Hub on this machine, for rehearsals and tests."),
     "demo": ("hubtool.cli.demo", "demo", "Release two small models to a local Hub, as a tour."),
 }

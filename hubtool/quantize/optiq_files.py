@@ -27,13 +27,13 @@ _REFERENCES = {"bf16": "bf16", "uniform4": "uniform_4bit"}
 class MeasurementFacts:
     """How sensitivity was measured; see ``hubtool.quantize.sensitivity`` for the fields."""
 
-    method: str
-    reference: str
-    reference_reason: str
-    calibration_sha256: str
-    domains: tuple[str, ...]
-    samples: int
-    tokens: int
+    method: str  # fisher or exact
+    reference: str  # bf16 or uniform4
+    reference_reason: str  # why that one
+    calibration_sha256: str  # of the mix that was read
+    domains: tuple[str, ...]  # of the calibration mix
+    samples: int  # texts that were read
+    tokens: int  # over all domains
 
 
 @dataclasses.dataclass(frozen=True)

@@ -107,8 +107,14 @@ class ReleaseManifest(_Part):
 
     @property
     def default_name(self) -> str:
-        """``<base name>-OptiQ-4bit``: the width is the smallest candidate."""
-        return f"{self.base.split('/')[1]}-OptiQ-{min(self.quantize.candidate_bits)}bit"
+        """By the brand's naming pattern; the width is the smallest candidate.
+
+        Raises PathNotFound and TemplateInvalid for a brand that cannot be read.
+        """
+        from hubtool.card.templates import load_brand
+
+        bits = min(self.quantize.candidate_bits)
+        return load_brand(self.card.brand).repo_name(self.base, bits)
 
     @property
     def target_repo(self) -> str:
@@ -131,6 +137,10 @@ def load_manifest(file: Path | None, flags: dict[str, Any]) -> ReleaseManifest:
                 data[key] = str(file.parent / data[key])
             elif isinstance(data.get(key), list):
                 data[key] = [str(file.parent / str(one)) for one in data[key]]
+        card = data.get("card")
+        for key in ("template", "brand"):  # names of shipped ones stay names
+            if isinstance(card, dict) and (file.parent / str(card.get(key, ""))).is_file():
+                card[key] = str(file.parent / card[key])
     merged = _overlay(data, flags)
     try:
         return ReleaseManifest.model_validate(merged)

@@ -20,19 +20,19 @@ class Comparison:
     ``differs`` names settings that are not the same on both sides.
     """
 
-    benchmark: str
-    display_name: str
-    metric: str
-    n: int
-    candidate_percent: float
-    candidate_interval: tuple[float, float]
-    baseline_percent: float | None = None
-    baseline_interval: tuple[float, float] | None = None
-    delta_points: float | None = None
-    noise_points: float | None = None
-    paired: Paired | None = None
-    partial: bool = False
-    differs: tuple[str, ...] = ()
+    benchmark: str  # id: mmlu, gsm8k, ...
+    display_name: str  # with its setting
+    metric: str  # what was counted
+    n: int  # items
+    candidate_percent: float  # 0 to 100
+    candidate_interval: tuple[float, float]  # 95 %, in percent
+    baseline_percent: float | None = None  # 0 to 100
+    baseline_interval: tuple[float, float] | None = None  # 95 %, in percent
+    delta_points: float | None = None  # candidate - baseline
+    noise_points: float | None = None  # one standard error of the delta
+    paired: Paired | None = None  # item by item, where both list failures
+    partial: bool = False  # cut short on a side
+    differs: tuple[str, ...] = ()  # settings that are not the same on both sides
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,13 +44,13 @@ class Capability:
     ``rows`` and must be named so. ``comparable``: no row's settings differ.
     """
 
-    rows: tuple[Comparison, ...]
-    complete: bool
-    comparable: bool
-    candidate_mean: float
-    baseline_mean: float | None
-    delta_points: float | None
-    noise_points: float | None
+    rows: tuple[Comparison, ...]  # one benchmark each
+    complete: bool  # all six, on both sides, alike and whole
+    comparable: bool  # no row's settings differ
+    candidate_mean: float  # unrounded
+    baseline_mean: float | None  # unrounded
+    delta_points: float | None  # candidate - baseline, unrounded
+    noise_points: float | None  # one standard error of the delta
 
 
 def compare(scores: ScoreSet) -> Capability | None:

@@ -7,6 +7,7 @@ import math
 
 from hubtool.scores.record import Score
 
+LEVEL_PERCENT = 95  # of every interval that is shown
 Z95 = 1.959963984540054  # standard errors on each side of a 95 % interval
 
 
@@ -18,9 +19,9 @@ class Paired:
     split the items this unevenly.
     """
 
-    only_candidate: int
-    only_baseline: int
-    p_value: float
+    only_candidate: int  # items
+    only_baseline: int  # items
+    p_value: float  # McNemar's, two-sided
 
 
 def interval(score: Score) -> tuple[float, float]:
