@@ -70,10 +70,11 @@ def require_passed(findings: Findings) -> Findings:
 
 
 def _modules() -> dict[str, ModuleType]:
-    from hubtool.checks import card, hub, layout, licence, loads, metadata, secrets, tensors
+    from hubtool.checks import card, doctor, hub, layout, licence, loads, metadata, secrets, tensors
 
     return {
         "layout": layout,
+        "doctor": doctor,
         "metadata": metadata,
         "hub": hub,
         "licence": licence,

@@ -94,6 +94,21 @@ def test_a_card_without_evidence_is_told(quant: Path) -> None:
     assert recheck_card(quant) == ("there is no README.md",)
 
 
+def test_a_template_that_boasts_is_refused_though_the_card_follows_it(
+    quant: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "blocks").mkdir()
+    own = tmp_path / "own.md.j2"
+    own.write_text('{% include "blocks/intro.md.j2" %}{% include "blocks/boast.md.j2" %}')
+    (tmp_path / "blocks/boast.md.j2").write_text("9.9x faster")
+    (quant / "README.md").unlink()
+    recompose(quant, Look(template=str(own), brand="plain")).write(quant)
+    assert "9.9x faster" in (quant / "README.md").read_text()
+    assert recheck_card(quant, template=str(own), brand="plain") == (
+        "blocks/boast.md.j2, line 1: 9.9 stands in the text, no fact says it",
+    )
+
+
 def test_rendering_a_folder_again_changes_nothing(quant: Path) -> None:
     before = {file: file.read_bytes() for file in quant.rglob("*") if file.is_file()}
     recompose(quant, Look()).write(quant)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hubtool.artifact.headers import read_header
-from hubtool.checks import card, hub, layout, licence, metadata, secrets, tensors
+from hubtool.checks import card, doctor, hub, layout, licence, metadata, secrets, tensors
 from hubtool.checks.interface import Check, CheckSubject
 from hubtool.checks.run import check_ids, families, require_passed, run_checks
 from hubtool.errors import ChecksFailed
@@ -19,7 +19,7 @@ from tests.support.sound_quant import BASE, base, change_json, remove, replace, 
 from tests.support.toy_weights import packed_linear, safetensors_bytes
 
 FIRST = "model.layers.0.mlp.up_proj"
-CHEAP = ("layout", "metadata", "hub", "licence", "card", "secrets", "tensors")
+CHEAP = ("layout", "doctor", "metadata", "hub", "licence", "card", "secrets", "tensors")
 
 
 def test_a_sound_quant_passes_every_check(quant: Path) -> None:
@@ -128,6 +128,14 @@ FAILURES: list[tuple[Check, Callable[[Path], None], str, str, str]] = [
         "layout/config",
         "config.json",
         "differ",
+    ),
+    (doctor.check, remove("config.json"), "doctor/repo", "", "files.required"),
+    (
+        doctor.check,
+        change_json("config.json", quantization={"bits": 4, "group_size": 32}),
+        "doctor/repo",
+        "",
+        "quantization.shape",
     ),
     (metadata.check, remove("README.md"), "metadata/valid", "README.md", "metadata"),
     (
@@ -346,6 +354,14 @@ def test_a_long_card_and_a_picture_in_its_text_are_warned_about(quant: Path) -> 
     assert [result for result, _ in found] == ["pass", "warn", "warn"]
     assert "may be cut" in found[1][1]
     assert "picture inside the text" in found[2][1]
+
+
+def test_what_mlx_model_doctor_warns_of_is_told_with_its_remedy(quant: Path) -> None:
+    write("model.safetensors.index.json", '{"weight_map": {"x": "gone.safetensors"}}')(quant)
+    (found,) = doctor.check(CheckSubject(quant))
+    assert (found.id, found.result) == ("doctor/repo", "warn")
+    assert found.message.startswith("safetensors.index: ")
+    assert "Regenerate" in found.remedy
 
 
 def test_only_and_skip_choose_families_and_ids(quant: Path) -> None:

@@ -27,6 +27,25 @@ def test_flags_override_the_file(tmp_path: Path) -> None:
     assert (manifest.quantize.target_bpw, manifest.quantize.group_size) == (6.0, 32)
 
 
+def test_the_brand_names_the_repo(tmp_path: Path) -> None:
+    brand = tmp_path / "ours.yaml"
+    brand.write_text('name: Ours\nmethod_name: a method\nnaming: "{base}-Ours-{bits}b"\n')
+    own = load_manifest(None, {**FLAGS, "card": {"brand": str(brand)}})
+    assert own.target_repo == "me/tiny-Ours-4b"
+    assert load_manifest(None, {**FLAGS, "card": {"brand": "plain"}}).target_repo == (
+        "me/tiny-mixed-4bit"
+    )
+
+
+def test_a_template_and_a_brand_beside_the_manifest_are_found_from_anywhere(tmp_path: Path) -> None:
+    (tmp_path / "t.md.j2").write_text("")
+    file = tmp_path / "r.yaml"
+    head = "base: acme/tiny\npublish: {org: me}\n"
+    file.write_text(head + "card: {template: t.md.j2, brand: plain}\n")
+    card = load_manifest(file, {}).card
+    assert (card.template, card.brand) == (str(tmp_path / "t.md.j2"), "plain")
+
+
 def test_paths_in_a_file_are_relative_to_it(tmp_path: Path) -> None:
     file = tmp_path / "r.yaml"
     head = "base: acme/tiny\npublish: {org: me}\n"
