@@ -129,7 +129,7 @@ FAILURES: list[tuple[Check, Callable[[Path], None], str, str, str]] = [
         "config.json",
         "differ",
     ),
-    (doctor.check, remove("config.json"), "doctor/repo", "", "files.required"),
+    (doctor.check, remove("config.json"), "doctor/repo", "", "Missing config.json"),
     (
         doctor.check,
         change_json("config.json", quantization={"bits": 4, "group_size": 32}),
