@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 _BEGIN = re.compile(
     r"<!-- hubtool:begin (?P<name>[a-z0-9-]+) (?P<hash>[0-9a-f]{16}) -->(?P<newline>\r?\n)"
@@ -63,14 +63,19 @@ def find_blocks(body: str) -> tuple[Block, ...]:
 
 
 def replace_blocks(
-    body: str, wanted: Mapping[str, str], *, overwrite_edited: bool = False, newline: str = "\n"
+    body: str,
+    wanted: Mapping[str, str],
+    *,
+    overwrite_edited: bool = False,
+    newline: str = "\n",
+    left_alone: Collection[str] = (),
 ) -> tuple[str, tuple[str, ...]]:
     """(the new body, names of edited blocks that were kept).
 
     ``wanted`` maps names, in the template's order, to rendered text. Blocks
     that the card lacks go behind the nearest earlier block that it has, with
     the line ends ``newline``; blocks that are no longer wanted are taken out
-    unless a person edited them.
+    unless a person edited them. Blocks in ``left_alone`` stay as they are.
     """
     pieces: list[str] = []
     kept: list[str] = []
@@ -78,8 +83,8 @@ def replace_blocks(
     at = 0
     for block in find_blocks(body):
         as_it_is = body[block.start : block.end]
-        if block.name in seen:
-            fresh = as_it_is  # a copy that a person made: theirs
+        if block.name in seen or block.name in left_alone:
+            fresh = as_it_is  # a second one is a copy that a person made: theirs
         elif block.is_edited and not overwrite_edited:
             kept.append(block.name)
             fresh = as_it_is
@@ -91,7 +96,7 @@ def replace_blocks(
         pieces += [body[at : block.start], fresh]
         at = block.end
     replaced = "".join([*pieces, body[at:]])
-    missing = [name for name in wanted if name not in seen]
+    missing = [name for name in wanted if name not in seen and name not in left_alone]
     return _insert(replaced, list(wanted), missing, wanted, newline), tuple(kept)
 
 

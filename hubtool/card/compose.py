@@ -97,7 +97,10 @@ def recheck_card(
 
     try:
         provenance = Provenance.of_folder(folder)
-        facts = facts_of(folder, provenance, scores_in(folder))
+        scores = scores_in(folder)
+        if provenance.scores not in (None, scores):
+            return (f"{FILE} holds other scores than {SCORES_FILE}",)
+        facts = facts_of(folder, provenance, scores)
         look = template or provenance.template, brand or provenance.brand
         blocks = render_blocks(facts, template=look[0], brand=look[1])
         untold = tuple(literal_numbers(*look))

@@ -20,6 +20,7 @@ from hubtool.licences.texts import path_in_quant
 from hubtool.quantize.imported import claims_of_folder
 from hubtool.quantize.optiq_files import TOOL, MeasurementFacts, read_making
 from hubtool.records import FileHash, Record
+from hubtool.scores.record import ScoreSet
 
 FILE = "optiq/release.json"
 SCORES_FILE = "optiq/scores.json"
@@ -86,6 +87,9 @@ class Provenance(Record):
     files: tuple[str, ...]  # every path of the release, this file's own included
     baseline_facts: BaselineFacts | None = None
     model_index: bool = False  # the front matter repeats the scores
+    # what saves a reader of the remote repo a request each
+    header_bytes: dict[str, int] = dataclasses.field(default_factory=dict)  # of weight files
+    scores: ScoreSet | None = None  # those of optiq/scores.json, unless it lists failed items
 
     @classmethod
     def of_folder(cls, folder: Path) -> Provenance:
@@ -140,9 +144,9 @@ def provenance_of(
         qat_evidence=_qat_evidence(base),
         languages=_texts(card.get("language")),
         base_tags=_texts(card.get("tags")),
-        licence=_licence(terms, terms, copied),
+        licence=licence_facts(terms, terms, copied),
         licence_files=licence_files,
-        also_bound_by=tuple(_licence(terms, other, copied) for other in terms.also_bound_by),
+        also_bound_by=tuple(licence_facts(terms, other, copied) for other in terms.also_bound_by),
         measurement=making.measurement if making else None,
         target_bpw=making.target_bpw if making else None,
         made_by=made_by,
@@ -160,7 +164,14 @@ def provenance_of(
     )
 
 
-def _licence(base: LicenceTerms, owner: LicenceTerms, copied: frozenset[str]) -> LicenceFacts:
+def short_scores(scores: ScoreSet | None) -> ScoreSet | None:
+    """The scores, if none lists its failed items: those can be many."""
+    listed = (*scores.candidate, *scores.baseline) if scores else ()
+    return None if any(score.failed_items for score in listed) else scores
+
+
+def licence_facts(base: LicenceTerms, owner: LicenceTerms, copied: frozenset[str]) -> LicenceFacts:
+    """The terms of ``owner``, in the chain of ``base``; ``copied`` are texts that the quant has."""
     family = family_of(owner)
     paths = (path_in_quant(base, owner, file) for file in owner.files)
     return LicenceFacts(

@@ -6,15 +6,16 @@ import dataclasses
 import functools
 import re
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from hubtool.card import wording
 from hubtool.card.adopt import adopt
 from hubtool.card.blocks import replace_blocks, wrap
 from hubtool.card.facts import CardFacts
+from hubtool.card.frontmatter import split_card
 from hubtool.card.metadata import build_metadata, merge_metadata
 from hubtool.card.templates import block_names, load_brand, search_path
 from hubtool.console import format_bytes
@@ -60,6 +61,9 @@ def render_card(
     brand: str = "optiq",
     existing: str | None = None,
     overwrite_edited: bool = False,
+    metadata: dict[str, Any] | None = None,
+    part: Literal["whole", "metadata", "blocks"] = "whole",
+    left_alone: Collection[str] = (),
 ) -> RenderedCard:
     """The card of ``facts``, laid into ``existing`` if there is one.
 
@@ -68,18 +72,32 @@ def render_card(
     (:mod:`hubtool.card.adopt`) and all else stays. Line ends stay what most
     lines have. Rendering the result again changes nothing. Raises
     TemplateInvalid, and CardMetadataInvalid for front matter that cannot be read.
+
+    ``metadata`` takes the place of the facts' own front matter; ``part`` keeps
+    to one part of an existing card; blocks in ``left_alone`` are not touched.
     """
     blocks = render_blocks(facts, template=template, brand=brand)
-    metadata = build_metadata(facts)
+    metadata = build_metadata(facts) if metadata is None else metadata
     if existing is None or not existing.strip():
         front, _ = merge_metadata("", metadata)
         body = "\n\n".join(wrap(name, text) for name, text in blocks.items())
         return RenderedCard(f"{front}\n{body}\n", ())
     newline = "\r\n" if existing.count("\r\n") * 2 > existing.count("\n") else "\n"
-    front, body = merge_metadata(existing, metadata, newline=newline)
-    adoption = adopt(body, blocks, newline=newline)
+    if part == "blocks":
+        body = split_card(existing).body
+        front = existing[: len(existing) - len(body)]
+    else:
+        front, body = merge_metadata(existing, metadata, newline=newline)
+    if part == "metadata":
+        return RenderedCard(front + body, ())
+    wanted = {name: text for name, text in blocks.items() if name not in left_alone}
+    adoption = adopt(body, wanted, newline=newline)
     body, kept = replace_blocks(
-        adoption.body, blocks, overwrite_edited=overwrite_edited, newline=newline
+        adoption.body,
+        blocks,
+        overwrite_edited=overwrite_edited,
+        newline=newline,
+        left_alone=left_alone,
     )
     return RenderedCard(front + body, kept, adoption.adopted, adoption.dropped)
 

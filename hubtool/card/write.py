@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from hubtool.artifact.stats import ComponentBits, stats_of_folder
+from hubtool.artifact.headers import read_headers, weight_files
+from hubtool.artifact.stats import ComponentBits, sidecars_among, stats_of_folder
 from hubtool.base.source import Base
 from hubtool.card.compose import CARD_FILE, charts_of, figures_of, traits_of
 from hubtool.card.facts import CardFacts, build_facts
@@ -20,6 +21,7 @@ from hubtool.card.provenance import (
     GitSource,
     Provenance,
     provenance_of,
+    short_scores,
 )
 from hubtool.card.render import RenderedCard, render_card
 from hubtool.card.wording import change_notice
@@ -124,7 +126,14 @@ class Page:
         if self.scores is not None:
             self.scores.write(folder / SCORES_FILE)
         files = {*_paths(folder), FILE, CARD_FILE}
-        dataclasses.replace(self.provenance, files=tuple(sorted(files))).write(folder / FILE)
+        weights = (*weight_files(folder), *sidecars_among(files))
+        headers = read_headers(folder, weights)
+        dataclasses.replace(
+            self.provenance,
+            files=tuple(sorted(files)),
+            header_bytes={path: header.header_bytes for path, header in headers.items()},
+            scores=short_scores(self.scores),
+        ).write(folder / FILE)
         write_whole(folder / CARD_FILE, self.text)
 
 
