@@ -59,7 +59,7 @@ class Task:
     """A piece of long work with a known total; see :meth:`Console.task`."""
 
     def __init__(self, total: float, report: Callable[[float, str], None]) -> None:
-        self.total = total
+        self.total = total  # may grow while the work is being found
         self.done = 0.0
         self._report = report
 
@@ -165,16 +165,17 @@ class Console:
         def report(done: float, detail: str) -> None:
             nonlocal last
             now = self._clock()
-            if now - last >= PLAIN_INTERVAL_SECONDS and 0 < done < total:
+            if now - last >= PLAIN_INTERVAL_SECONDS and 0 < done < task.total:
                 last = now
-                left = format_seconds((now - started) / done * (total - done))
-                self.note(f"  {title}: {_amount(done, total, unit)}, about {left} left {detail}")
+                left = format_seconds((now - started) / done * (task.total - done))
+                amount = _amount(done, task.total, unit)
+                self.note(f"  {title}: {amount}, about {left} left {detail}")
 
         self.note(f"  {title} ...")
         task = Task(total, report)
         yield task
         taken = format_seconds(self._clock() - started)
-        self.note(f"  {title}: {_amount(task.done, total, unit)} in {taken}")
+        self.note(f"  {title}: {_amount(task.done, task.total, unit)} in {taken}")
 
     # --- inside ------------------------------------------------------------
 
@@ -194,10 +195,11 @@ class Console:
         bar = live.add_task(f"  {title}", total=total, amount=_amount(0, total, unit))
 
         def report(done: float, detail: str) -> None:
-            amount = f"{_amount(done, total, unit)} {detail}".rstrip()
-            live.update(bar, completed=done, amount=amount)
+            amount = f"{_amount(done, task.total, unit)} {detail}".rstrip()
+            live.update(bar, completed=done, total=task.total, amount=amount)
 
-        yield Task(total, report)
+        task = Task(total, report)
+        yield task
 
     def _write(self, text: str) -> None:
         if self._live is not None:

@@ -63,13 +63,18 @@ def traits_of(folder: Path) -> ModelTraits:
     """What config and tokenizer say of the model, if they are there. Raises JsonUnreadable."""
     if not (folder / "config.json").is_file():
         return ModelTraits()
-    config = read_json_object(folder / "config.json")
+    experts, active = experts_of(read_json_object(folder / "config.json"))
     return ModelTraits(
         has_chat_template=_has_chat_template(folder),
         has_towers=has_towers(folder),
-        experts=_first_number(config, EXPERT_KEYS),
-        active_experts=_first_number(config, ACTIVE_EXPERT_KEYS),
+        experts=experts,
+        active_experts=active,
     )
+
+
+def experts_of(config: dict[str, Any]) -> tuple[int | None, int | None]:
+    """(routed experts in a layer, of these active for a token) by config.json; None for neither."""
+    return _first_number(config, EXPERT_KEYS), _first_number(config, ACTIVE_EXPERT_KEYS)
 
 
 def scores_in(folder: Path) -> ScoreSet | None:

@@ -46,7 +46,7 @@ class CardFacts(Record):
     schema: ClassVar[int] = 1
     repo: str  # Hub id of the quant
     base_repo: str  # Hub id of its base
-    base_revision: str  # the base's commit, 40 hex digits
+    base_revision: str  # the base's commit, 40 hex digits; empty if not known
     base_url: str  # page of the base at that commit
     qat_evidence: str | None  # where the base says that it was trained for quantization
     pipeline_tag: str  # the Hub's task

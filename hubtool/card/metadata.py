@@ -40,7 +40,7 @@ def build_metadata(facts: CardFacts) -> dict[str, Any]:
         "pipeline_tag": facts.pipeline_tag,
         "base_model": facts.base_repo,
         "base_model_relation": "quantized",
-        "license": listed[0] if len(listed) == 1 else listed,
+        "license": listed[0] if len(listed) == 1 else listed or None,
         "license_name": licence.name,
         "license_link": licence.link,
         "language": list(facts.languages) or None,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, ClassVar
@@ -29,7 +30,10 @@ OTHER_TOOL = "another tool"  # when an imported folder does not name its method
 
 @dataclasses.dataclass(frozen=True)
 class LicenceFacts:
-    """A licence as the repo at ``revision`` declares it. ``link`` is absolute."""
+    """A licence as the repo at ``revision`` declares it. ``link`` is absolute.
+
+    Without a revision it is what the quant's own card says, which nobody looked up.
+    """
 
     repo: str  # who declares it
     revision: str  # at which commit
@@ -65,7 +69,7 @@ class Provenance(Record):
     schema: ClassVar[int] = 1
     repo: str
     base_repo: str
-    base_revision: str
+    base_revision: str  # "" if it is not known: another tool does not write it down
     base_url: str
     qat_evidence: str | None  # where the base says that it was trained for quantization
     languages: tuple[str, ...]
@@ -141,9 +145,9 @@ def provenance_of(
         base_repo=base.repo,
         base_revision=base.revision,
         base_url=base.canonical_url,
-        qat_evidence=_qat_evidence(base),
-        languages=_texts(card.get("language")),
-        base_tags=_texts(card.get("tags")),
+        qat_evidence=qat_evidence(base.repo, texts_of(card.get("tags"))),
+        languages=texts_of(card.get("language")),
+        base_tags=texts_of(card.get("tags")),
         licence=licence_facts(terms, terms, copied),
         licence_files=licence_files,
         also_bound_by=tuple(licence_facts(terms, other, copied) for other in terms.also_bound_by),
@@ -155,7 +159,7 @@ def provenance_of(
         template=Path(wish.template).name,
         template_sha256=template_sha256(wish.template),
         brand=Path(wish.brand).name,
-        tools=_tools(made_by),
+        tools=tools_of(made_by),
         git_commit=git.commit if git else None,
         git_tag=git.tag if git else None,
         files=(),
@@ -187,21 +191,21 @@ def licence_facts(base: LicenceTerms, owner: LicenceTerms, copied: frozenset[str
     )
 
 
-def _qat_evidence(base: Base) -> str | None:
+def qat_evidence(base_repo: str, base_tags: Sequence[str]) -> str | None:
     """Where the base says that it was trained for quantization, if it says so."""
-    if "qat" in (tag.lower() for tag in _texts(base.card_metadata.get("tags"))):
+    if "qat" in (tag.lower() for tag in base_tags):
         return "a tag on its card"
-    name = base.repo.split("/")[1]
+    name = base_repo.split("/")[1]
     return "its name" if re.search(r"(^|[-_.])qat([-_.]|$)", name, re.IGNORECASE) else None
 
 
-def _tools(made_by: str) -> dict[str, str]:
+def tools_of(made_by: str) -> dict[str, str]:
     """Versions of what made the quant; of hubtool alone if another tool did."""
     names = (TOOL, "mlx", "mlx-lm") if made_by == TOOL else (TOOL,)
     return {name: metadata.version(name) for name in names}
 
 
-def _texts(value: Any) -> tuple[str, ...]:
+def texts_of(value: Any) -> tuple[str, ...]:
     """A field that may be one text or a list of them."""
     listed = value if isinstance(value, list) else [value]
     return tuple(item for item in listed if isinstance(item, str))

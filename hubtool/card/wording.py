@@ -156,7 +156,7 @@ def detail_rows(facts: CardFacts) -> tuple[tuple[str, str], ...]:
     most = facts.predominant
     rows = [
         ("Base", facts.base_repo + (" (QAT)" if facts.qat_evidence else "")),
-        ("Base revision", facts.base_revision),
+        *([("Base revision", facts.base_revision)] if facts.base_revision else []),
         *([("Predominant precision", f"{most.bits}-bit ({_share(most)})")] if most else []),
         *_width_rows(facts),
         ("Total quantized components", str(facts.components)),

@@ -44,6 +44,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "Show what a quant really is, from its bytes: a folder or a repo.",
     ),
     "scores": ("hubtool.cli.scores", "app", "Read score files as a card would."),
+    "recard": (
+        "hubtool.cli.recard",
+        "app",
+        "Re-card many quants at once: plan, look, apply, undo.",
+    ),
     "template": (
         "hubtool.cli.template",
         "app",

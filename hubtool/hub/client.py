@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hubtool.base.source import RemoteFile
@@ -77,6 +78,7 @@ class HubClient:
 
         disable_progress_bars()
         logging.set_verbosity_error()
+        warnings.filterwarnings("ignore", "Warnings while validating metadata", UserWarning)
         return HfApi(endpoint=self._endpoint, token=self._token, library_name="hubtool")
 
     @property
@@ -216,6 +218,35 @@ class HubClient:
         return self.call(
             f"read {path} of {repo}", lambda: bytes(self._get(repo, path, revision, span).content)
         )
+
+    def read_start(self, repo: str, path: str, revision: str, length: int) -> tuple[bytes, int]:
+        """The first ``length`` bytes of a file and its size, by one HTTP range request."""
+
+        def read() -> tuple[bytes, int]:
+            answer = self._get(repo, path, revision, {"Range": f"bytes=0-{length - 1}"})
+            total = answer.headers.get("Content-Range", "").rpartition("/")[2]
+            return bytes(answer.content), int(total) if total.isdigit() else len(answer.content)
+
+        return self.call(f"read {path} of {repo}", read)
+
+    def model_row(self, repo: str, fields: Sequence[str]) -> Any:
+        """The named fields of one model, as the client's ``ModelInfo``. Raises RepoNotFound."""
+        return self.call(f"read {repo}", lambda: self.api.model_info(repo, expand=list(fields)))  # type: ignore[arg-type]
+
+    def models_of(self, org: str, fields: Sequence[str]) -> Iterator[Any]:
+        """Every model of an organisation with the named fields, page by page; the client retries.
+
+        Raises as :meth:`call` does.
+        """
+        rows = iter(self.api.list_models(author=org, expand=list(fields)))  # type: ignore[arg-type]
+        while True:
+            try:
+                row = next(rows)
+            except StopIteration:
+                return
+            except network_errors() as error:
+                raise translate(error, f"list the models of {org}", self.endpoint) from error
+            yield row
 
     def address(self, repo: str, path: str, revision: str) -> str:
         """The URL a file is downloaded from."""

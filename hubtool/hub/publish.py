@@ -297,7 +297,7 @@ def _commit(
             raise
         commit, pull_request = landed
     if pull_request is not None:
-        _leave_draft(hub, plan.repo, pull_request)
+        leave_draft(hub, plan.repo, pull_request)
     return commit, pull_request
 
 
@@ -338,7 +338,7 @@ def _open_pull_request(hub: HubClient, plan: PublishPlan, folder: Path) -> tuple
     return None
 
 
-def _leave_draft(hub: HubClient, repo: str, pull_request: str) -> None:
+def leave_draft(hub: HubClient, repo: str, pull_request: str) -> None:
     """A pull request that the client makes is a draft; people see it once it is open."""
     number = int(pull_request.rsplit("/", 1)[1])
     details = hub.call(f"read {pull_request}", lambda: hub.api.get_discussion_details(repo, number))

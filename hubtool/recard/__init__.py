@@ -1,0 +1,1 @@
+"""Bulk re-carding: plan, look, apply, undo; no weights are downloaded."""

@@ -1,0 +1,352 @@
+"""What re-carding one repo would change, worked out from facts without weights."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from hubtool.card.blocks import find_blocks
+from hubtool.card.compose import CARD_FILE, charts_of
+from hubtool.card.facts import CardFacts, build_facts
+from hubtool.card.frontmatter import split_card
+from hubtool.card.metadata import build_metadata
+from hubtool.card.provenance import (
+    OTHER_TOOL,
+    LicenceFacts,
+    Provenance,
+    qat_evidence,
+    short_scores,
+    texts_of,
+    tools_of,
+)
+from hubtool.card.render import RenderedCard, escape_markdown, render_card
+from hubtool.card.templates import template_sha256
+from hubtool.errors import HubtoolError, StatsDisagree
+from hubtool.licences.declared import HUB_HOME
+from hubtool.recard.select import HUBTOOL_FILE, Candidate, Skipped
+from hubtool.records import Record
+
+if TYPE_CHECKING:
+    from hubtool.hub.client import HubClient
+    from hubtool.recard.licence import Licences
+    from hubtool.recard.read import RemoteQuant
+
+Kind = Literal["metadata", "block", "adoption", "licence", "file"]
+LICENCE_KEYS = ("license", "license_name", "license_link")
+LICENCE_BLOCK = "license"
+
+
+@dataclasses.dataclass(frozen=True)
+class Wish:
+    """How cards are to be rendered. ``part``: only front matter, or only blocks.
+
+    ``charts``: draw those that a repo does not have yet. ``include_licence``:
+    look the bases' licences up, and change them where they differ.
+    """
+
+    template: str = "optiq"
+    brand: str = "optiq"
+    part: Literal["whole", "metadata", "blocks"] = "whole"
+    overwrite_edited: bool = False
+    include_licence: bool = False
+    charts: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """One thing that changes, in words."""
+
+    kind: Kind
+    what: str
+
+
+@dataclasses.dataclass(frozen=True)
+class FileChange:
+    """A file before and after: text, or base64 where ``binary``. None: it is not there.
+
+    ``before`` of a picture is not kept: undoing removes it, or leaves it.
+    """
+
+    path: str
+    before: str | None
+    after: str
+    binary: bool = False
+    existed: bool = True
+
+    @property
+    def content(self) -> bytes:
+        """What the file will hold."""
+        return base64.b64decode(self.after) if self.binary else self.after.encode()
+
+
+@dataclasses.dataclass(frozen=True)
+class RepoPlan(Record):
+    """One repo's change, guarded by ``head``: the commit of main that it was made against."""
+
+    schema: ClassVar[int] = 1
+    repo: str
+    head: str
+    maker: str
+    changes: tuple[Change, ...]
+    files: tuple[FileChange, ...]  # empty: nothing to do
+    warnings: tuple[str, ...] = ()
+
+
+def plan_repo(
+    hub: HubClient,
+    candidate: Candidate,
+    quant: RemoteQuant,
+    wish: Wish,
+    licences: Licences | None = None,
+) -> RepoPlan | Skipped:
+    """What ``wish`` changes in this repo, or why it is left as it is.
+
+    Asks the Hub only for licences, if ``wish`` includes them.
+    """
+    if not quant.stats.weights_bytes:
+        return Skipped(quant.repo, "it has no model*.safetensors: nothing to state")
+    try:
+        return _Planned(hub, candidate, quant, wish, licences).plan()
+    except HubtoolError as error:
+        return Skipped(quant.repo, error.message)
+
+
+class _Planned:
+    """One repo on its way to a plan."""
+
+    def __init__(
+        self,
+        hub: HubClient,
+        candidate: Candidate,
+        quant: RemoteQuant,
+        wish: Wish,
+        licences: Licences | None,
+    ) -> None:
+        self._hub, self._row, self._quant, self._wish = hub, candidate.row, quant, wish
+        self._maker, self._licences = candidate.maker, licences
+        self._card = split_card(quant.readme or "")
+        self._warnings: list[str] = []
+
+    def plan(self) -> RepoPlan:
+        provenance = self._provenance()
+        texts: dict[str, bytes] = {}
+        if self._wish.include_licence and self._licences:
+            found = self._licences.of_base(provenance.base_repo, self._quant.repo.split("/")[0])
+            provenance, texts = found.of(provenance), found.texts
+        facts = self._facts(provenance)
+        metadata, withheld = self._metadata(facts)
+        rendered = render_card(
+            facts,
+            template=self._wish.template,
+            brand=self._wish.brand,
+            existing=self._quant.readme,
+            overwrite_edited=self._wish.overwrite_edited,
+            metadata=metadata,
+            part=self._wish.part,
+            left_alone=(LICENCE_BLOCK,) if withheld else (),
+        )
+        files = [*self._licence_files(texts)]
+        if rendered.text != self._quant.readme or files:
+            files += self._pictures(facts) if self._wish.part != "metadata" else []
+            files += self._release(provenance, facts, files)
+            files += self._readme(rendered)
+        self._warnings += rendered.notes
+        return RepoPlan(
+            repo=self._quant.repo,
+            head=self._quant.commit,
+            maker=self._maker,
+            changes=tuple(self._changes(rendered, files)) if files else (),
+            files=tuple(files),
+            warnings=tuple(self._warnings),
+        )
+
+    # --- facts -----------------------------------------------------------------
+
+    def _provenance(self) -> Provenance:
+        """The repo's own, or what its card and metadata tell; rendered with the wished look."""
+        known = self._quant.provenance
+        if known is not None and known.repo != self._quant.repo:
+            self._warnings.append(f"{HUBTOOL_FILE} was made for {known.repo}: a copied repo")
+        if known is None and HUBTOOL_FILE in self._row.files:
+            self._warnings.append(f"{HUBTOOL_FILE} cannot be read: the card's own fields tell")
+        return dataclasses.replace(
+            known or self._legacy(),
+            repo=self._quant.repo,
+            template=Path(self._wish.template).name,
+            template_sha256=template_sha256(self._wish.template),
+            brand=Path(self._wish.brand).name,
+            header_bytes=self._quant.header_bytes,
+            scores=short_scores(self._quant.scores),
+        )
+
+    def _legacy(self) -> Provenance:
+        """Provenance of a quant that hubtool did not make: no revision of its base is known."""
+        card, base = self._card.data, self._base_repo()
+        made_by = "mlx-optiq" if self._maker == "mlx-optiq" else OTHER_TOOL
+        licence = card.get("license")
+        return Provenance(
+            repo=self._quant.repo,
+            base_repo=base,
+            base_revision="",
+            base_url=f"{HUB_HOME}/{base}",
+            qat_evidence=qat_evidence(base, ()),
+            languages=(),
+            base_tags=(),
+            licence=LicenceFacts(
+                repo=base,
+                revision="",
+                identifiers=texts_of(licence),
+                name=_text(card.get("license_name")),
+                link=_text(card.get("license_link")),
+            ),
+            licence_files=(),
+            also_bound_by=(),
+            measurement=None,
+            target_bpw=None,
+            made_by=made_by,
+            drafter=None,
+            baseline=None,
+            template="",
+            template_sha256="",
+            brand="",
+            tools=tools_of(made_by),
+            git_commit=None,
+            git_tag=None,
+            files=(CARD_FILE, HUBTOOL_FILE),
+        )
+
+    def _base_repo(self) -> str:
+        if self._quant.base_repo is None:
+            raise StatsDisagree(
+                "neither its card nor its metadata names a base model",
+                "write `base_model` into the front matter of its card",
+            )
+        return self._quant.base_repo
+
+    def _facts(self, provenance: Provenance) -> CardFacts:
+        """The facts; charts that the repo lacks are left out unless they were asked for."""
+        quant = self._quant
+        facts = build_facts(provenance, quant.stats, quant.scores, quant.traits)
+        if self._wish.charts:
+            return facts
+        width, score = facts.width_chart, facts.score_chart
+        return dataclasses.replace(
+            facts,
+            width_chart=width if width and width.path in self._row.files else None,
+            score_chart=score if score and score.path in self._row.files else None,
+        )
+
+    def _metadata(self, facts: CardFacts) -> tuple[dict[str, Any], bool]:
+        """(front matter, whether a licence that the card says otherwise was left as it is)."""
+        wanted, found = build_metadata(facts), self._card.data
+        differs = [key for key in LICENCE_KEYS if found.get(key) != wanted.get(key)]
+        if not differs or self._wish.include_licence:
+            return wanted, False
+        said = ", ".join(f"{key} {found.get(key)!r} and not {wanted.get(key)!r}" for key in differs)
+        self._warnings.append(f"the card says {said}: --include-licence changes it")
+        kept = {key: found[key] for key in LICENCE_KEYS if key in found}
+        return {key: value for key, value in wanted.items() if key not in LICENCE_KEYS} | kept, True
+
+    # --- files ------------------------------------------------------------------
+
+    def _readme(self, rendered: RenderedCard) -> list[FileChange]:
+        if rendered.text == self._quant.readme:
+            return []
+        existed = self._quant.readme is not None
+        return [FileChange(CARD_FILE, self._quant.readme, rendered.text, existed=existed)]
+
+    def _release(
+        self, provenance: Provenance, facts: CardFacts, files: list[FileChange]
+    ) -> list[FileChange]:
+        """``optiq/release.json``: the evidence for the next plan and for ``hubtool check``."""
+        if self._wish.part == "metadata":
+            return []
+        charts = [chart.path for chart in (facts.width_chart, facts.score_chart) if chart]
+        owned = {*provenance.files, CARD_FILE, HUBTOOL_FILE, *charts, *(one.path for one in files)}
+        data = dataclasses.replace(provenance, files=tuple(sorted(owned))).to_json()
+        text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+        before = self._quant.release
+        if text == before:
+            return []
+        return [FileChange(HUBTOOL_FILE, before, text, existed=before is not None)]
+
+    def _pictures(self, facts: CardFacts) -> list[FileChange]:
+        """Charts that are missing, or that show other figures than the facts."""
+        shown = self._quant.readme or ""
+        stale = {
+            chart.path
+            for chart in (facts.width_chart, facts.score_chart)
+            if chart
+            and (chart.path not in self._row.files or escape_markdown(chart.alt) not in shown)
+        }
+        if not stale:
+            return []
+        drawn = charts_of(facts, self._quant.stats.components)
+        return [self._binary(path, drawn[path]) for path in sorted(stale)]
+
+    def _licence_files(self, texts: dict[str, bytes]) -> list[FileChange]:
+        changed = []
+        for path, content in sorted(texts.items()):
+            if path in self._row.files:
+                there = self._hub.read_bytes(self._quant.repo, path, self._quant.commit)
+                if there == content:
+                    continue
+            changed.append(self._binary(path, content))
+        return changed
+
+    def _binary(self, path: str, content: bytes) -> FileChange:
+        text = base64.b64encode(content).decode("ascii")
+        return FileChange(path, None, text, binary=True, existed=path in self._row.files)
+
+    # --- words ------------------------------------------------------------------
+
+    def _changes(self, rendered: RenderedCard, files: list[FileChange]) -> list[Change]:
+        found = [*_metadata_changes(self._card.data, split_card(rendered.text).data)]
+        found += _block_changes(self._card.body, split_card(rendered.text).body, rendered.adopted)
+        for file in files:
+            if file.path not in (CARD_FILE, HUBTOOL_FILE):
+                kind: Kind = "file" if file.path.endswith(".png") else "licence"
+                found.append(Change(kind, f"{file.path}: {'new' if not file.existed else 'anew'}"))
+        return sorted(found, key=lambda change: change.kind != "licence")  # these are shown first
+
+
+def _metadata_changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
+    keys = [*after, *(key for key in before if key not in after)]
+    return [
+        Change(
+            "licence" if key in LICENCE_KEYS else "metadata",
+            f"{key}: {_short(before.get(key))} -> {_short(after.get(key))}",
+        )
+        for key in keys
+        if before.get(key) != after.get(key)
+    ]
+
+
+def _block_changes(before: str, after: str, adopted: tuple[str, ...]) -> list[Change]:
+    old = {block.name: block.text for block in reversed(find_blocks(before))}
+    new = {block.name: block.text for block in reversed(find_blocks(after))}
+    changes = []
+    for name in [*new, *(name for name in old if name not in new)]:
+        if name in adopted:
+            changes.append(Change("adoption", f"{name}: takes over what a generator wrote"))
+        elif name not in old:
+            changes.append(Change("block", f"{name}: new"))
+        elif name not in new:
+            changes.append(Change("block", f"{name}: removed"))
+        elif old[name] != new[name]:
+            changes.append(Change("block", f"{name}: changed"))
+    return changes
+
+
+def _short(value: object) -> str:
+    if value is None:
+        return "none"
+    text = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None

@@ -1,0 +1,120 @@
+"""Which repos a recard may touch: quants of the named organisation or list, and of these ours."""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Literal
+
+from hubtool.errors import HubtoolError
+
+if TYPE_CHECKING:
+    from hubtool.hub.client import HubClient
+
+Maker = Literal["hubtool", "mlx-optiq", "named"]
+
+# what one row of a listing tells, so that less has to be asked of each repo
+FIELDS = ("sha", "siblings", "cardData", "config", "safetensors", "gated", "private")
+HUBTOOL_FILE = "optiq/release.json"
+OPTIQ_FILES = ("optiq/metadata.json", "optiq_metadata.json")
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A model repo as a listing shows it, at the head of main.
+
+    ``config`` is what the Hub repeats of config.json; ``counted`` the
+    parameters that the Hub counts, by safetensors dtype (``U32``: packed
+    weights, as the weights they stand for).
+    """
+
+    repo: str
+    commit: str
+    files: tuple[str, ...]
+    card: dict[str, Any]
+    config: dict[str, Any]
+    counted: dict[str, int]
+
+    @property
+    def maker(self) -> Maker | None:
+        """Who made the quant, by the metadata that lies in the repo."""
+        if HUBTOOL_FILE in self.files:
+            return "hubtool"
+        return "mlx-optiq" if any(name in self.files for name in OPTIQ_FILES) else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Skipped:
+    """A repo that is left as it is, and why. ``kind``: ``not ours``, or ``skipped``."""
+
+    repo: str
+    reason: str
+    kind: Literal["not ours", "skipped"] = "skipped"
+
+
+@dataclasses.dataclass(frozen=True)
+class Selection:
+    """What was asked for. ``repos`` are named one by one and need no metadata of a known maker."""
+
+    org: str | None = None
+    match: str | None = None
+    repos: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """A repo that may be re-carded."""
+
+    row: Row
+    maker: Maker
+
+
+def select(hub: HubClient, wanted: Selection) -> Iterator[Candidate | Skipped]:
+    """Every repo of the selection, as the Hub lists them: one to look at, or why it is left.
+
+    The listing is streamed. Ownership is the repo's own name: a repo of
+    somebody else is only ever touched if it was named.
+    """
+    named = dict.fromkeys(wanted.repos)
+    for row in hub.models_of(wanted.org, FIELDS) if wanted.org else ():
+        if row.id not in named and not _matches(row.id, wanted.match):
+            continue
+        found = row_of(row)
+        maker: Maker | None = found.maker
+        if row.id in named:
+            del named[row.id]
+            maker = maker or "named"
+        if row.id.split("/")[0] != wanted.org:
+            yield Skipped(row.id, f"it does not belong to {wanted.org}", "not ours")
+        elif maker is None:
+            reason = "neither hubtool nor mlx-optiq made it; --repo names it all the same"
+            yield Skipped(row.id, reason, "not ours")
+        else:
+            yield Candidate(found, maker)
+    for repo in named:
+        try:
+            found = row_of(hub.model_row(repo, FIELDS))
+        except HubtoolError as error:
+            yield Skipped(repo, error.message)
+        else:
+            yield Candidate(found, found.maker or "named")
+
+
+def row_of(info: Any) -> Row:
+    """The row of the client's ``ModelInfo``."""
+    counted = getattr(info.safetensors, "parameters", None) or {}
+    card = info.card_data.to_dict() if info.card_data else {}
+    return Row(
+        repo=info.id,
+        commit=str(info.sha),
+        files=tuple(sibling.rfilename for sibling in info.siblings or ()),
+        card=card,
+        config=dict(info.config or {}),
+        counted=dict(counted),
+    )
+
+
+def _matches(repo: str, pattern: str | None) -> bool:
+    name = repo.split("/")[-1]
+    return pattern is None or fnmatch.fnmatchcase(repo if "/" in pattern else name, pattern)
