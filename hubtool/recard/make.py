@@ -10,7 +10,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 from hubtool.console import SILENT, Console
-from hubtool.errors import HubtoolError, HubUnreachable, NotSignedIn
+from hubtool.errors import (
+    BrokenShard,
+    HubtoolError,
+    HubUnreachable,
+    JsonUnreadable,
+    NotSignedIn,
+    StatsDisagree,
+    UnsafePath,
+)
 from hubtool.recard.cache import QuantCache, Unreadable
 from hubtool.recard.plan import RepoPlan, Wish, plan_repo
 from hubtool.recard.read import RemoteQuant, read_quant

@@ -104,11 +104,10 @@ def _text(hub: HubClient, row: Row, path: str | None) -> str | None:
 
 
 def _base_repo(hub: HubClient, row: Row, readme: str | None) -> str | None:
+    for parent in parents_of(split_card(readme or "").data):
+        return parent
     place = next((name for name in OPTIQ_FILES if name in row.files), None)
-    for fields in (lambda: split_card(readme or "").data, lambda: _object(_text(hub, row, place))):
-        for parent in parents_of(fields()):
-            return parent
-    return None
+    return next(iter(parents_of(_object(_text(hub, row, place)))), None)
 
 
 def _object(text: str | None) -> dict[str, Any]:
