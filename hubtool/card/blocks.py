@@ -62,6 +62,19 @@ def find_blocks(body: str) -> tuple[Block, ...]:
     return tuple(found)
 
 
+def torn_markers(body: str) -> tuple[tuple[str, int], ...]:
+    """(block name, line) of every marker that belongs to no block: its partner is gone."""
+    blocks = find_blocks(body)
+    torn, number = [], 0
+    marks = sorted([*_BEGIN.finditer(body), *_END.finditer(body)], key=re.Match.start)
+    for mark in marks:
+        while number < len(blocks) and mark.start() >= blocks[number].end:
+            number += 1
+        if number == len(blocks) or mark.start() < blocks[number].start:
+            torn.append((mark["name"], body.count("\n", 0, mark.start()) + 1))
+    return tuple(torn)
+
+
 def replace_blocks(
     body: str,
     wanted: Mapping[str, str],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,9 @@ from hubtool.artifact.stats import (
     stats_of_folder,
 )
 from hubtool.base.towers import tower_names
-from hubtool.card.blocks import find_blocks
+from hubtool.card.blocks import Block, find_blocks, torn_markers
 from hubtool.card.charts import describe, description_of, draw_scores, draw_widths
+from hubtool.card.edited import edited_problems
 from hubtool.card.facts import CardFacts, ModelTraits, build_facts
 from hubtool.card.metadata import OWNED, build_metadata
 from hubtool.card.provenance import FILE, SCORES_FILE, Provenance
@@ -29,7 +29,6 @@ CARD_FILE = "README.md"
 # what architectures call the routed experts of a layer, and how many of them see a token
 EXPERT_KEYS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
 ACTIVE_EXPERT_KEYS = ("num_experts_per_tok", "top_k_experts", "moe_topk", "num_experts_per_token")
-_NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?")
 
 
 def facts_of(folder: Path, provenance: Provenance, scores: ScoreSet | None) -> CardFacts:
@@ -89,8 +88,8 @@ def recheck_card(
     """What the card in ``folder`` says and the facts do not, in words; empty if all is true.
 
     Blocks that hubtool wrote must read as the facts render now. A block that a
-    person edited may say the same in other words: its numbers must all be
-    those of the facts. ``template`` and ``brand`` default to those that
+    person edited may say the same in other words, but no other rows and
+    numbers (:mod:`hubtool.card.edited`). ``template`` and ``brand`` default to those that
     ``optiq/release.json`` names.
     """
     card = folder / CARD_FILE
@@ -129,6 +128,8 @@ def _metadata_problems(text: str, facts: CardFacts) -> list[str]:
         have, want = found.get(key), wanted.get(key)
         if key == "tags" and isinstance(have, list):
             have = [tag for tag in have if tag in wanted["tags"]]  # a person may add their own
+        if key == "language" and want is None:
+            continue  # a person's, where the base names none
         if have != want:
             problems.append(f"front matter: {key} is {have!r}, the facts say {want!r}")
     return problems
@@ -147,18 +148,24 @@ def _chart_problems(folder: Path, facts: CardFacts) -> list[str]:
 
 
 def _block_problems(text: str, wanted: dict[str, str]) -> list[str]:
-    found = {block.name: block for block in reversed(find_blocks(text))}
-    known = set(_NUMBER.findall("\n".join(wanted.values())))
-    problems = []
+    problems = [
+        f"line {line}: a marker of block {name} has no partner" for name, line in torn_markers(text)
+    ]
+    found: dict[str, Block] = {}
+    for block in find_blocks(text):
+        if block.name in found:
+            problems.append(f"block {block.name} stands twice")
+        found.setdefault(block.name, block)
+    whole = "\n".join(wanted.values())
     for name, want in wanted.items():
-        block = found.get(name)
-        if block is None:
+        here = found.get(name)
+        if here is None:
             problems.append(f"block {name} is missing")
-        elif block.is_edited:
-            orphans = [number for number in _NUMBER.findall(block.text) if number not in known]
-            problems += [f"block {name}: no fact says {number}" for number in orphans]
-        elif block.text.replace("\r\n", "\n").strip("\n") != want.strip("\n"):
-            problems.append(f"block {name}: {_first_difference(block.text, want)}")
+        elif here.is_edited:
+            said = edited_problems(name, here.text.replace("\r\n", "\n"), want, whole)
+            problems += [f"block {name}: {problem}" for problem in said]
+        elif here.text.replace("\r\n", "\n").strip("\n") != want.strip("\n"):
+            problems.append(f"block {name}: {_first_difference(here.text, want)}")
     problems += [f"block {name}: no fact fills it" for name in found if name not in wanted]
     return problems
 

@@ -56,7 +56,52 @@ def test_text_of_a_person_is_theirs(quant: Path) -> None:
 
 def test_a_number_changed_by_hand_has_no_fact(quant: Path) -> None:
     edit(quant, lambda text: text.replace("**65.75**", "**66.75**"))
-    assert recheck_card(quant) == ("block scores: no fact says 66.75",)
+    (problem,) = recheck_card(quant)
+    assert "'**Capability Score (mean)**' says **64.56** | **66.75**" in problem
+    assert "the facts say **64.56** | **65.75**" in problem
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("| 57.4% | 57.7% |", "| 57.7% | 57.4% |", "the row 'MMLU (5-shot, 1000)' says"),
+        ("| Group size | 64 |", "| Group size | 8 |", "the row 'Group size' says 8"),
+        ("| This model |", "| GPT-5 |", "the row 'Benchmark' says"),
+        ("## Usage", "## Usage\n\nIt is 4x faster than bf16.", "no fact says 4"),
+        ("## Usage", "## Usage\n\nAbout 99 times smaller.", "no fact says 99"),
+        ("It scores +1.19", "It scores +65.75", "no fact says +65.75"),
+        ("## License", "## License\n\nMine.", None),
+        ("gemma, as", "mit, as", "block license: it must say"),
+        ("| Group size | 64 |\n", "", "the row 'Group size' is missing"),
+        ("## Usage", "## How our reading room uses this 4-bit quant", None),
+    ],
+)
+def test_a_block_edited_by_hand_may_use_other_words_but_no_other_rows_and_numbers(
+    quant: Path, old: str, new: str, said: str | None
+) -> None:
+    edit(quant, lambda text: text.replace(old, new, 1))
+    found = recheck_card(quant)
+    if said is None:
+        assert found == ()
+    else:
+        assert any(said in problem for problem in found), found
+
+
+def test_a_second_copy_of_a_block_is_told(quant: Path) -> None:
+    edit(quant, lambda text: text + text[text.index("<!-- hubtool:begin details") :])
+    assert "block details stands twice" in recheck_card(quant)
+
+
+def test_a_block_that_lost_its_end_is_told_with_its_line(quant: Path) -> None:
+    edit(quant, lambda text: text.replace("<!-- hubtool:end details -->", ""))
+    found = recheck_card(quant)
+    assert any("a marker of block details has no partner" in problem for problem in found)
+    assert any(problem.startswith("line ") for problem in found)
+
+
+def test_a_language_that_a_person_wrote_is_theirs_where_the_base_names_none(quant: Path) -> None:
+    edit(quant, lambda text: text.replace("tags:\n", "language: nl\ntags:\n", 1))
+    assert recheck_card(quant) == ()
 
 
 def test_a_number_added_by_hand_has_no_fact(quant: Path) -> None:
