@@ -112,6 +112,12 @@ class JournalUnreadable(InputError):
     id = "HT0106"
 
 
+class PathUnusable(InputError):
+    """A file or folder that was named cannot be read or written: its kind or its rights."""
+
+    id = "HT0108"
+
+
 class TargetExists(InputError):
     """A file that would be written is there already, and may be somebody's work."""
 

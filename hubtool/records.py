@@ -55,9 +55,14 @@ class Record:
         """sha256 (hex) of the record's canonical JSON: equal content, equal fingerprint."""
         return fingerprint_of(self.to_json())
 
+    @property
+    def as_text(self) -> str:
+        """The JSON form as it is written to a file."""
+        return json.dumps(self.to_json(), indent=2, ensure_ascii=False) + "\n"
+
     def write(self, path: Path) -> None:
         """Write the JSON form to ``path``, whole or not at all."""
-        write_whole(path, json.dumps(self.to_json(), indent=2, ensure_ascii=False) + "\n")
+        write_whole(path, self.as_text)
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -111,5 +116,9 @@ def write_whole(path: Path, content: str | bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".partial")
     data = content.encode() if isinstance(content, str) else content
-    temporary.write_bytes(data)
-    temporary.replace(path)
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise

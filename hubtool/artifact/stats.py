@@ -139,7 +139,7 @@ def stats_from_headers(headers: Mapping[str, Header], config: Mapping[str, Any])
     its width follows from the config and must fit the shapes. Raises
     StatsDisagree naming the tensor and both figures.
     """
-    settings = config.get("quantization") or config.get("quantization_config") or {}
+    settings = _settings_of(config)
     tensors = {name: info for header in headers.values() for name, info in header.tensors.items()}
     components = tuple(
         _component(name.removesuffix(".weight"), tensors, settings)
@@ -184,6 +184,25 @@ def _is_packed(name: str, tensors: Mapping[str, TensorInfo]) -> bool:
     return module != name and tensors[name].dtype == "U32" and f"{module}.scales" in tensors
 
 
+def _settings_of(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = config.get("quantization") or config.get("quantization_config") or {}
+    if not isinstance(found, dict):
+        raise StatsDisagree(
+            f"config.json: quantization is {found!r}, not a mapping", "convert the model again"
+        )
+    return found
+
+
+def _whole(module: str, field: str, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise StatsDisagree(
+            f"config.json: {field} of {module} is {value!r}, not a whole number",
+            "convert the model again",
+            module=module,
+        )
+    return value
+
+
 def _component(
     module: str, tensors: Mapping[str, TensorInfo], settings: Mapping[str, Any]
 ) -> ComponentBits:
@@ -192,8 +211,8 @@ def _component(
     chosen = {**settings, **own} if isinstance(own, dict) else settings
     mode = str(chosen.get("mode") or "affine")
     default_bits, default_group = MODE_DEFAULTS.get(mode, (4, 64))
-    bits = int(chosen.get("bits") or default_bits)
-    group_size = int(chosen.get("group_size") or default_group)
+    bits = _whole(module, "bits", chosen.get("bits") or default_bits)
+    group_size = _whole(module, "group_size", chosen.get("group_size") or default_group)
     fits = scales.shape[:-1] == weight.shape[:-1] and len(scales.shape) == len(weight.shape) > 0
     if not fits or 0 in (*scales.shape, *weight.shape):
         raise StatsDisagree(

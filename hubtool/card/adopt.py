@@ -40,6 +40,9 @@ _HEADING = re.compile(r"#{1,6}[ \t]+\S")
 _FENCE = re.compile(r"[ \t]{0,3}(`{3,}|~{3,})")
 _TITLE = re.compile(r"#[ \t]+\w[\w.]*[-/][\w./-]*")  # a repo's id or name; all else is a person's
 
+_LINK = r"\[[^\]\[]+\]\([^()\s]+\)"
+LONGEST = 4_000  # characters: no generator writes a longer paragraph or code block
+
 # Headings that generators write, and the block that says the same.
 _HEADINGS = {
     "use with mlx": "usage",
@@ -55,9 +58,9 @@ _GENERATED: dict[str, tuple[re.Pattern[str], ...]] = {
     for name, patterns in {
         "banner": (r">?\s*Built with \[?mlx-optiq\b.*",),
         "intro": (
-            r"(The|This) [Mm]odel \[.+?\]\(.+?\) was converted to MLX format from \[.+?\]\(.+?\) "
+            rf"(The|This) [Mm]odel {_LINK} was converted to MLX format from {_LINK} "
             r"using mlx-(lm|vlm) version \*\*[^*]+\*\*\.?"
-            r"( Refer to the \[original model card\]\(.+?\) for more details on the model\.)?",
+            rf"( Refer to the {_LINK} for more details on the model\.)?",
             r"A \d-bit mixed-precision MLX quant produced by \[?mlx-optiq\b.*",
             r"This is a quant of .+ Per-layer bit-widths come from a KL-divergence sensitivity "
             r"pass on .+",
@@ -90,6 +93,22 @@ _DETAIL_ROWS = re.compile(
     r"Total quantized components|Achieved bits-per-weight|Group size|Reference for sensitivity|"
     r"Calibration mix|Vision|Speculative drafter|:?-+:?"
 )
+
+
+def headings_twice(body: str) -> tuple[str, ...]:
+    """Headings that stand in hubtool's blocks and in a person's text as well."""
+    inside: set[str] = set()
+    outside: dict[str, None] = {}
+    blocks = find_blocks(body)
+    for chunk in _chunks(body):
+        if not chunk.heading:
+            continue
+        words = chunk.text.lstrip("# \t").strip()
+        if any(block.start <= chunk.start < block.end for block in blocks):
+            inside.add(words.lower())
+        else:
+            outside[words] = None
+    return tuple(words for words in outside if words.lower() in inside)
 
 
 def adopt(body: str, wanted: Mapping[str, str], *, newline: str = "\n") -> Adoption:
@@ -147,6 +166,8 @@ def _owner(chunk: _Chunk, section: str | None, wanted: Mapping[str, str]) -> str
 
     Below a heading it is that heading's block; elsewhere only banner and introduction are known.
     """
+    if len(chunk.text) > LONGEST:
+        return None
     text = " ".join(chunk.text.split()) if not chunk.text.startswith(("`", "|")) else chunk.text
     text = text.replace("\r\n", "\n").rstrip()
     for name in (section,) if section else ("banner", "intro"):

@@ -65,13 +65,16 @@ def find_blocks(body: str) -> tuple[Block, ...]:
 def torn_markers(body: str) -> tuple[tuple[str, int], ...]:
     """(block name, line) of every marker that belongs to no block: its partner is gone."""
     blocks = find_blocks(body)
-    torn, number = [], 0
+    torn: list[tuple[str, int]] = []
+    number, line, counted = 0, 1, 0
     marks = sorted([*_BEGIN.finditer(body), *_END.finditer(body)], key=re.Match.start)
     for mark in marks:
         while number < len(blocks) and mark.start() >= blocks[number].end:
             number += 1
         if number == len(blocks) or mark.start() < blocks[number].start:
-            torn.append((mark["name"], body.count("\n", 0, mark.start()) + 1))
+            line += body.count("\n", counted, mark.start())
+            counted = mark.start()
+            torn.append((mark["name"], line))
     return tuple(torn)
 
 

@@ -48,6 +48,21 @@ def _imported_uniform() -> CardFacts:
     )
 
 
+def _plain_mlx_lm() -> CardFacts:
+    """A uniform quant that mlx-lm made and a maintainer handed over."""
+    made = provenance(
+        repo="mlx-community/gemma-4-e4b-it-4bit",
+        qat_evidence=None,
+        drafter=None,
+        baseline=None,
+        measurement=None,
+        target_bpw=None,
+        made_by="another tool",
+    )
+    figures = stats(((4, 343, 8_000_000_000),), vision_bytes=0)
+    return build_facts(made, figures, None, ModelTraits(has_chat_template=True))
+
+
 def _lost_on_most() -> CardFacts:
     swapped = scores()
     swapped = dataclasses.replace(
@@ -175,6 +190,7 @@ EXAMPLES: dict[str, Callable[[], CardFacts]] = {
     "seed": seed_facts,
     "text_only": _text_only,
     "imported_uniform": _imported_uniform,
+    "plain_mlx_lm": _plain_mlx_lm,
     "lost_on_most": _lost_on_most,
     "three_widths": _three_widths,
     "no_baseline": _no_baseline,

@@ -6,7 +6,6 @@ from typing import Any
 
 import yaml
 
-from hubtool.card.blocks import find_blocks
 from hubtool.card.facts import CardFacts
 from hubtool.card.frontmatter import BYTE_ORDER_MARK, FrontMatter, split_card
 from hubtool.errors import CardMetadataInvalid
@@ -25,6 +24,7 @@ OWNED = (
     "tags",
     "model-index",
 )
+LICENCE_KEYS = ("license", "license_name", "license_link")
 # never true for a quant although converters drag them along from the base
 FALSE_FOR_A_QUANT = frozenset(
     {"model-index", "widget", "inference", "datasets", "metrics", "thumbnail", "co2_eq_emissions"}
@@ -75,14 +75,18 @@ def _model_index(facts: CardFacts) -> list[dict[str, Any]] | None:
 
 
 def merge_metadata(
-    existing: str, wanted: dict[str, Any], *, newline: str = "\n"
+    existing: str,
+    wanted: dict[str, Any],
+    *,
+    newline: str = "\n",
+    is_copied: bool = False,
 ) -> tuple[str, str]:
     """(block with its fences, body) of a card whose front matter says what is wanted.
 
     A block that says it already is kept byte for byte; otherwise owned keys
-    are replaced, and a person's other keys and tags stay. Keys that converters
-    copy from the base go with the card's first pass; whoever writes one after
-    that means it. Languages stay where the base names none. A byte order mark
+    are replaced, and a person's other keys and tags stay. With ``is_copied`` a
+    converter wrote the block: what it copied from the base and is false for a
+    quant goes. Languages stay where the base names none. A byte order mark
     goes: behind one, some readers see no front matter. Raises
     CardMetadataInvalid for a block that cannot be read: what a person wrote in
     it would be lost.
@@ -91,11 +95,10 @@ def merge_metadata(
     if not card.readable:
         _require_nothing_lost(card)
         return _dump(wanted, newline), card.body
-    is_ours = bool(find_blocks(card.body))
     kept = {
         key: value
         for key, value in card.data.items()
-        if (key not in OWNED and (is_ours or not _is_of_the_base(key)))
+        if (key not in OWNED and not (is_copied and _is_of_the_base(key)))
         or (key == "language" and key not in wanted)
     }
     tags = card.data.get("tags")
@@ -117,7 +120,7 @@ def _require_nothing_lost(card: FrontMatter) -> None:
             where = f"README.md, line {problem.line}" if problem.line else "README.md"
             raise CardMetadataInvalid(
                 f"{where}: the front matter cannot be read: {problem.message}",
-                "mend it on the repo's page: hubtool keeps every key that a person wrote",
+                "mend it there: hubtool keeps every key that a person wrote",
             )
 
 

@@ -10,7 +10,12 @@ from hubtool.base.source import resolve_base
 from hubtool.card.baseline import baseline_facts
 from hubtool.card.compose import CARD_FILE, scores_in
 from hubtool.card.provenance import FILE, CardWish, Provenance
-from hubtool.card.templates import brand_sha256, template_sha256
+from hubtool.card.templates import (
+    brand_sha256,
+    shipped_brands,
+    shipped_templates,
+    template_sha256,
+)
 from hubtool.card.write import CardSources, Page, compose_page, lay_out
 from hubtool.console import SILENT, Console
 from hubtool.errors import PathNotFound
@@ -24,13 +29,35 @@ if TYPE_CHECKING:
     from hubtool.hub.client import HubClient
 
 
+FIRST_LOOK = "optiq"
+
+
 @dataclasses.dataclass(frozen=True)
 class Look:
-    """How a card is to be rendered: names of shipped looks or paths; whether edits are kept."""
+    """How a card is to be rendered: names of shipped looks or paths; whether edits are kept.
 
-    template: str = "optiq"
-    brand: str = "optiq"
+    None is what the folder's card was rendered with; for a first card ``optiq``.
+    """
+
+    template: str | None = None
+    brand: str | None = None
     overwrite_edited: bool = False
+
+    def of(self, provenance: Provenance | None) -> tuple[str, str]:
+        """(template, brand). Raises PathNotFound where the recorded one is not at hand."""
+        if provenance is None:
+            return self.template or FIRST_LOOK, self.brand or FIRST_LOOK
+        template, brand = self.template or provenance.template, self.brand or provenance.brand
+        for given, name, flag, shipped in (
+            (self.template, template, "--template", shipped_templates()),
+            (self.brand, brand, "--brand", shipped_brands()),
+        ):
+            if given is None and name not in shipped:
+                raise PathNotFound(
+                    f"the card was rendered with {name}, which does not come with hubtool",
+                    f"name it with {flag}",
+                )
+        return template, brand
 
 
 def recompose(folder: Path, look: Look, scores: ScoreSet | None = None) -> Page:
@@ -45,12 +72,13 @@ def recompose(folder: Path, look: Look, scores: ScoreSet | None = None) -> Page:
             "name its base and its repo with --base and --repo",
         )
     provenance = Provenance.of_folder(folder)
-    wish = _wish(look, provenance.drafter, provenance.baseline, provenance.model_index)
+    shown = look.of(provenance)
+    wish = _wish(shown, provenance.drafter, provenance.baseline, provenance.model_index)
     provenance = dataclasses.replace(
         provenance,
-        template=Path(look.template).name,
+        template=Path(wish.template).name,
         template_sha256=wish.template_sha256,
-        brand=Path(look.brand).name,
+        brand=Path(wish.brand).name,
     )
     return lay_out(
         folder,
@@ -85,9 +113,10 @@ def compose_for(
     texts = licence_texts(hub, terms, console)
     scores = scores or scores_in(folder)
     against = scores.baseline_repo if scores else None
+    known = Provenance.of_folder(folder) if (folder / FILE).is_file() else None
     sources = CardSources(
         base=base,
-        wish=_wish(look, None, None, False),
+        wish=_wish(look.of(known), None, None, False),
         scores=scores,
         baseline=baseline_facts(hub, against, console) if against else None,
     )
@@ -100,8 +129,10 @@ def compose_for(
     )
 
 
-def _wish(look: Look, drafter: str | None, baseline: str | None, model_index: bool) -> CardWish:
-    template, brand = look.template, look.brand
+def _wish(
+    look: tuple[str, str], drafter: str | None, baseline: str | None, model_index: bool
+) -> CardWish:
+    template, brand = look
     return CardWish(
         template,
         template_sha256(template),

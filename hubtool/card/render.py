@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from hubtool.card import wording
-from hubtool.card.adopt import adopt
-from hubtool.card.blocks import replace_blocks, wrap
+from hubtool.card.adopt import adopt, headings_twice
+from hubtool.card.blocks import replace_blocks, torn_markers, wrap
 from hubtool.card.facts import CardFacts
 from hubtool.card.frontmatter import split_card
-from hubtool.card.metadata import build_metadata, merge_metadata
+from hubtool.card.metadata import LICENCE_KEYS, build_metadata, merge_metadata
 from hubtool.card.templates import block_names, load_brand, search_path
 from hubtool.console import format_bytes
 from hubtool.errors import TemplateInvalid
@@ -34,13 +34,18 @@ class RenderedCard:
 
     ``kept_edits`` names blocks that were left as a person had edited them,
     ``adopted`` blocks that took the place of what a generator had written;
-    ``dropped`` is that text, piece by piece.
+    ``dropped`` is that text, piece by piece. ``front_matter`` tells which
+    fields went or name another licence now, ``doubled`` which headings a
+    person's text has as well, ``torn`` the lines of markers without a partner.
     """
 
     text: str
     kept_edits: tuple[str, ...]
     adopted: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
+    front_matter: tuple[str, ...] = ()
+    doubled: tuple[str, ...] = ()
+    torn: tuple[tuple[str, int], ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -51,6 +56,13 @@ class RenderedCard:
         if self.adopted:
             blocks = ", ".join(self.adopted)
             notes.append(f"hubtool's blocks took over sections of another generator: {blocks}")
+        notes += self.front_matter
+        notes += [
+            f"line {line}: a marker of block {name} has no partner" for name, line in self.torn
+        ]
+        if self.doubled:
+            titles = ", ".join(self.doubled)
+            notes.append(f"these headings stand in your text as well as in a block: {titles}")
         return tuple(notes)
 
 
@@ -83,15 +95,16 @@ def render_card(
         body = "\n\n".join(wrap(name, text) for name, text in blocks.items())
         return RenderedCard(f"{front}\n{body}\n", ())
     newline = "\r\n" if existing.count("\r\n") * 2 > existing.count("\n") else "\n"
-    if part == "blocks":
-        body = split_card(existing).body
-        front = existing[: len(existing) - len(body)]
-    else:
-        front, body = merge_metadata(existing, metadata, newline=newline)
-    if part == "metadata":
-        return RenderedCard(front + body, ())
+    before = split_card(existing)
+    body, front = before.body, existing[: len(existing) - len(before.body)]
     wanted = {name: text for name, text in blocks.items() if name not in left_alone}
     adoption = adopt(body, wanted, newline=newline)
+    if part != "blocks":
+        is_copied = bool(adoption.adopted) or not body.strip()
+        front, body = merge_metadata(existing, metadata, newline=newline, is_copied=is_copied)
+    changed = _front_matter_notes(before.data, split_card(front).data)
+    if part == "metadata":
+        return RenderedCard(front + body, (), front_matter=changed)
     body, kept = replace_blocks(
         adoption.body,
         blocks,
@@ -99,7 +112,26 @@ def render_card(
         newline=newline,
         left_alone=left_alone,
     )
-    return RenderedCard(front + body, kept, adoption.adopted, adoption.dropped)
+    return RenderedCard(
+        front + body,
+        kept,
+        adoption.adopted,
+        adoption.dropped,
+        changed,
+        headings_twice(body),
+        torn_markers(front + body),
+    )
+
+
+def _front_matter_notes(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, ...]:
+    """What a person would want to know of fields that were there."""
+    gone = [key for key in before if key not in after]
+    notes = [f"front matter: left out, since it is not true of a quant: {', '.join(gone)}"]
+    licences = [key for key in LICENCE_KEYS if key in before and before[key] != after.get(key)]
+    return (
+        *(notes if gone else ()),
+        *(f"front matter: {key} was {before[key]!r}, is {after.get(key)!r}" for key in licences),
+    )
 
 
 def render_blocks(facts: CardFacts, *, template: str, brand: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ from hubtool.card import wording
 from hubtool.card.examples import EXAMPLES
 from hubtool.card.facts import CardFacts
 from hubtool.card.render import card_environment, render_blocks, render_card
-from hubtool.card.templates import Brand, block_files, load_brand
+from hubtool.card.templates import Brand, block_files, block_names, load_brand, template_file
 from hubtool.errors import TemplateInvalid
 
 # digits that stand alone: not those of M1, bf16 or q4_0
@@ -50,7 +50,8 @@ def check_template(template: str, brand: str) -> TemplateReport:
     Raises PathNotFound for either, and TemplateInvalid for a brand or a template
     that cannot be read at all; what is wrong inside a block is in the report.
     """
-    problems = [*unknown_names(template), *literal_numbers(template, brand)]
+    unknown = list(unknown_names(template))
+    problems = [*unknown, *_structure(template), *literal_numbers(template, brand)]
     pages: dict[str, str] = {}
     touched: set[str] = set()
     failed: dict[str, list[str]] = {}  # message -> examples
@@ -60,7 +61,11 @@ def check_template(template: str, brand: str) -> TemplateReport:
             pages[name] = render_card(make(), template=template, brand=brand).text
         except TemplateInvalid as error:
             failed.setdefault(error.message, []).append(name)
-    problems += [f"{text} (facts: {', '.join(names)})" for text, names in failed.items()]
+    problems += [
+        f"{text} (facts: {', '.join(names)})"
+        for text, names in failed.items()
+        if not (unknown and "has no attribute" in text)  # told already, with its line
+    ]
     files = block_files(template)
     shown = [block for block in files if any(f"begin {block} " in text for text in pages.values())]
     return TemplateReport(
@@ -71,6 +76,41 @@ def check_template(template: str, brand: str) -> TemplateReport:
         silent=tuple(block for block in files if block not in shown),
         pages=pages,
     )
+
+
+def _structure(template: str) -> Iterator[str]:
+    """Text that no card would show, a block placed twice, markers and bare names in a block."""
+    top = template_file(template)
+    source = top.read_text(encoding="utf-8")
+    said = re.sub(r"\{%.*?%\}|\{#.*?#\}", "", source, flags=re.DOTALL).strip()
+    if said:
+        yield f"{top.name}: text outside of blocks is on no card: {said.splitlines()[0]!r}"
+    names = block_names(template)
+    for name in dict.fromkeys(names):
+        if names.count(name) > 1:
+            yield f"{top.name}: block {name} is placed twice"
+    for file in block_files(template).values():
+        if "<!-- hubtool:" in file.read_text(encoding="utf-8"):
+            yield f"{_place(file, 1)}: a block may hold no marker of hubtool"
+        tree = _parse(file)
+        if isinstance(tree, nodes.Template):
+            yield from (
+                f"{_place(file, line)}: facts.{name} is text from outside: "
+                "put it through md, code or link"
+                for line, name in _bare_names(tree)
+            )
+
+
+def _bare_names(tree: nodes.Template) -> Iterator[tuple[int, str]]:
+    """(line, field) of every text among the facts that is placed without a filter."""
+    kinds = typing.get_type_hints(CardFacts)
+    for output in tree.find_all(nodes.Output):
+        for one in output.nodes:
+            owner = one.node if isinstance(one, nodes.Getattr) else None
+            if isinstance(owner, nodes.Name) and owner.name == "facts":
+                assert isinstance(one, nodes.Getattr)
+                if kinds.get(one.attr) in (str, str | None):
+                    yield one.lineno, one.attr
 
 
 def fact_names() -> tuple[str, ...]:
@@ -145,6 +185,9 @@ def _watched(facts: CardFacts, touched: set[str]) -> CardFacts:
             if name in names:
                 touched.add(name)
             return super().__getattribute__(name)
+
+    Watched.__name__ = Watched.__qualname__ = CardFacts.__name__  # for messages
+    Watched.__module__ = CardFacts.__module__
 
     copy = object.__new__(Watched)
     vars(copy).update(vars(facts))

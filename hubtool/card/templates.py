@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from hubtool.errors import PathNotFound, TemplateInvalid
 
@@ -56,6 +56,22 @@ class Brand(BaseModel):
             raise ValueError(f"{wrong[0]!r} must lead to an address that starts with https://")
         return value
 
+    @model_validator(mode="after")
+    def _known_places(self) -> Brand:
+        """Places in braces that nothing fills would stand on the card as they are."""
+        for field, known in (
+            ("banner", {"org"}),
+            ("links", {"org"}),
+            ("convert_command", {"base", "target_bpw", "bits"}),
+        ):
+            value = getattr(self, field)
+            text = " ".join((*value, *value.values())) if isinstance(value, dict) else value
+            for place in re.findall(r"\{(\w+)\}", text):
+                if place not in known:
+                    filled = ", ".join(f"{{{name}}}" for name in sorted(known))
+                    raise ValueError(f"{field}: nothing fills {{{place}}}; there is {filled}")
+        return self
+
     def repo_name(self, base: str, bits: int) -> str:
         """The name of a quant of ``base`` (a Hub id) whose smallest width is ``bits``."""
         name = base.rsplit("/", 1)[-1]
@@ -97,7 +113,10 @@ def template_file(name_or_path: str) -> Path:
     if own.is_file():
         return own
     known = ", ".join(shipped_templates())
-    raise PathNotFound(f"no card template {name_or_path!r}", f"name a file, or one of: {known}")
+    raise PathNotFound(
+        f"no card template {name_or_path!r} here",
+        f"name its file with --template, or one of: {known}",
+    )
 
 
 def block_names(name_or_path: str) -> tuple[str, ...]:
@@ -158,7 +177,9 @@ def load_brand(name_or_path: str) -> Brand:
     file = shipped if "/" not in name_or_path and shipped.is_file() else Path(name_or_path)
     if not file.is_file():
         known = ", ".join(shipped_brands())
-        raise PathNotFound(f"no brand {name_or_path!r}", f"name a YAML file, or: {known}")
+        raise PathNotFound(
+            f"no brand {name_or_path!r} here", f"name its file with --brand, or one of: {known}"
+        )
     try:
         data: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
         return Brand.model_validate(data)
@@ -166,7 +187,8 @@ def load_brand(name_or_path: str) -> Brand:
         raise TemplateInvalid(f"{file.name} is not YAML: {error}", "mend its syntax") from error
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
+        field = ".".join(str(part) for part in first["loc"]) or "the whole"
         raise TemplateInvalid(
-            f"{file.name}: {field}: {first['msg']}", f"correct {field}"
+            f"{file.name}: {field}: {first['msg']}",
+            "docs/reference/facts.md lists the fields of a brand",
         ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hubtool.artifact.stats import WidthShare
+from hubtool.artifact.stats import PartSize, WidthShare
 from hubtool.card.facts import CardFacts
 from hubtool.card.provenance import BaselineFacts, LicenceFacts
 from hubtool.console import format_bytes
@@ -120,13 +120,16 @@ def size_comparison(facts: CardFacts) -> str | None:
     theirs = facts.baseline
     if theirs is None or not facts.has_weights:
         return None
-    alike = theirs.base_repo == facts.base_repo
+    same = " of the same base" if theirs.base_repo == facts.base_repo else ""
     kind = f"{listed([str(bits) for bits in theirs.widths])}-bit"
-    kind = f"a uniform {kind}" if len(theirs.widths) == 1 else f"a mixed {kind}"
-    same = " of the same base" if alike else ""
+    kind = f"a uniform {kind} quant" if len(theirs.widths) == 1 else f"a mixed {kind} quant"
+    nominal = f"{theirs.nominal_bpw:.2f} nominal bits per weight, "
+    if not theirs.widths:
+        kind, nominal, same = "not quantized", "", ""
     return (
-        f"{theirs.repo} is {kind} quant{same}: {theirs.nominal_bpw:.2f} nominal bits per weight, "
-        f"{theirs.stored_bpw:.2f} stored, {format_bytes(theirs.weights_bytes)}. This one: "
+        f"{theirs.repo} is {kind}{same}: {nominal}{theirs.stored_bpw:.2f} "
+        f"{'stored' if nominal else 'bits per weight stored'}, "
+        f"{format_bytes(theirs.weights_bytes)}. This one: "
         f"{facts.nominal_bpw:.2f} nominal, {facts.stored_bpw:.2f} stored, "
         f"{format_bytes(facts.weights_bytes)}." + _same_size(facts, theirs)
     )
@@ -141,7 +144,10 @@ def gains_and_losses(capability: Capability) -> str | None:
         (row for row in moved if round(row.delta_points or 0, 1) > 0),
         key=lambda row: -(row.delta_points or 0),
     )[:2]
-    losses = [row for row in moved if round(row.delta_points or 0, 1) < 0]
+    losses = sorted(
+        (row for row in moved if round(row.delta_points or 0, 1) < 0),
+        key=lambda row: row.delta_points or 0,
+    )
     parts = []
     if gains:
         verb = "gains are" if len(gains) > 1 else "gain is"
@@ -172,9 +178,9 @@ def detail_rows(facts: CardFacts) -> tuple[tuple[str, str], ...]:
         *_measurement_rows(facts),
     ]
     if facts.vision:
-        rows.append(("Vision", f"bf16 sidecar ({facts.vision.files[0]}), not quantized"))
+        rows.append(("Vision", _sidecar(facts.vision)))
     if facts.mtp:
-        rows.append(("Speculative head", f"sidecar ({facts.mtp.files[0]}), not quantized"))
+        rows.append(("Speculative head", _sidecar(facts.mtp)))
     if facts.drafter:
         rows.append(("Speculative drafter", f"{facts.drafter} via optiq serve --drafter"))
     return tuple(rows)
@@ -187,14 +193,12 @@ def change_notice(facts: CardFacts) -> str:
         f"Changed by {facts.org}: the weights of {facts.components} components were rounded to "
         f"{widths} and packed for MLX; names of tensors and configuration entries follow MLX."
     ]
-    if facts.vision:
-        parts.append(
-            f"The tensors in {facts.vision.files[0]} are the base's own, repackaged and not "
-            "quantized."
-        )
-    if facts.mtp:
-        parts.append(f"So are those in {facts.mtp.files[0]}.")
-    parts.append("New files: this card and those under optiq/.")
+    own = [part.files[0] for part in (facts.vision, facts.mtp) if part and "U32" not in part.dtypes]
+    if own:
+        parts.append(f"The tensors in {listed(own)} are not quantized.")
+    new = ["those under optiq/"]
+    new += ["those under assets/"] if facts.width_chart or facts.score_chart else []
+    parts.append(f"New files: {listed(['this card', *new])}.")
     return " ".join(parts)
 
 
@@ -208,6 +212,15 @@ def licence_label(facts: CardFacts) -> str:
     """The licence by the base's own words."""
     shown = ", ".join(facts.licence.identifiers)
     return f"{facts.licence.name} ({shown})" if facts.licence.name else shown
+
+
+def _sidecar(part: PartSize) -> str:
+    """``bf16 sidecar (optiq_vision.safetensors), not quantized``: by the dtypes in its header."""
+    names = {"BF16": "bf16", "F16": "fp16", "F32": "fp32"}
+    if "U32" in part.dtypes:
+        return f"sidecar ({part.files[0]}), quantized"
+    kinds = [names[dtype] for dtype in part.dtypes if dtype in names]
+    return f"{listed(kinds)} sidecar ({part.files[0]}), not quantized".lstrip()
 
 
 def _width_rows(facts: CardFacts) -> list[tuple[str, str]]:
@@ -295,7 +308,9 @@ def _measurement_rows(facts: CardFacts) -> list[tuple[str, str]]:
 
 
 def _moved(row: Comparison) -> str:
-    return f"{_short_name(row)} ({row.delta_points or 0:+.1f})"
+    delta_points, reach = row.delta_points or 0, Z95 * (row.noise_points or 0)
+    within = ", within its noise" if abs(delta_points) <= reach else ""
+    return f"{_short_name(row)} ({delta_points:+.1f}{within})"
 
 
 def _short_name(row: Comparison) -> str:

@@ -117,24 +117,25 @@ class Page:
 
     def write(self, folder: Path) -> None:
         """Lay the card and its records into ``folder``, every file whole; the card comes last."""
-        for name, content in self.licence_texts.items():
+        for name, content in self.contents(folder).items():
             write_whole(folder / name, content)
-        for name, picture in self.charts.items():
-            write_whole(folder / name, picture)
+
+    def contents(self, folder: Path) -> dict[str, bytes]:
+        """Path -> content of every file that belongs to the card of ``folder``, the card last."""
+        found: dict[str, bytes] = {**self.licence_texts, **self.charts}
         if self.notice is not None:
-            write_whole(folder / NOTICE_FILE, self.notice)
+            found[NOTICE_FILE] = self.notice.encode()
         if self.scores is not None:
-            self.scores.write(folder / SCORES_FILE)
-        files = {*_paths(folder), FILE, CARD_FILE}
-        weights = (*weight_files(folder), *sidecars_among(files))
-        headers = read_headers(folder, weights)
-        dataclasses.replace(
+            found[SCORES_FILE] = self.scores.as_text.encode()
+        files = {*_paths(folder), *found, FILE, CARD_FILE}
+        headers = read_headers(folder, (*weight_files(folder), *sidecars_among(files)))
+        provenance = dataclasses.replace(
             self.provenance,
             files=tuple(sorted(files)),
             header_bytes={path: header.header_bytes for path, header in headers.items()},
             scores=short_scores(self.scores),
-        ).write(folder / FILE)
-        write_whole(folder / CARD_FILE, self.text)
+        )
+        return {**found, FILE: provenance.as_text.encode(), CARD_FILE: self.text.encode()}
 
 
 def compose_page(
@@ -249,6 +250,6 @@ def _text_of(card: bytes | None, repo: str) -> str | None:
         return card.decode("utf-8")
     except UnicodeDecodeError as error:
         raise CardMetadataInvalid(
-            f"{repo}: README.md on the Hub is not UTF-8: {error}",
-            "repair it on its page: hubtool keeps every byte that a person wrote",
+            f"README.md of {repo} is not UTF-8: {error}",
+            "repair it: hubtool keeps every byte that a person wrote",
         ) from error

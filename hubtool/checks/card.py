@@ -18,7 +18,7 @@ def check(subject: CheckSubject) -> Iterator[Finding]:
             "card/facts",
             "fail",
             problem,
-            "render the card again with `hubtool card`, or take the statement out",
+            "render the card again with `hubtool card`, or put right what it names",
             CARD_FILE,
         )
     if not problems:

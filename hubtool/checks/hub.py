@@ -71,7 +71,8 @@ def _parameters(folder: Path) -> Finding:
 def _odd_keys(config: Mapping[str, Any], headers: Mapping[str, Header]) -> Iterator[str]:
     """What the config says of a module and the tensors do not, in words."""
     names = {name for header in headers.values() for name in header.tensors}
-    for module, value in sorted((config.get("quantization") or {}).items()):
+    settings = config.get("quantization")
+    for module, value in sorted(settings.items()) if isinstance(settings, dict) else ():
         packed = f"{module}.scales" in names
         if isinstance(value, dict) and not packed:
             yield f"config.json gives a width to {module}, which has no scales"
@@ -93,11 +94,13 @@ def _snippet(subject: CheckSubject) -> Finding:
         problem = "the tag mlx is missing, which the page's buttons look at"
     elif chats and "conversational" not in tags:
         problem = "there is a chat template and no tag conversational: the page would not chat"
-    button = " and the MLX LM button" if task == "text-generation" else ""
+    buttons = ["LM Studio and other apps for MLX"]
+    buttons += ["MLX LM"] if task == "text-generation" else []
+    buttons += ["agents"] if chats else []
     return verdict(
         "hub/snippet",
         problem,
-        f"the page offers {snippet}{button}",
+        f"the page offers code for {snippet}; buttons for {', '.join(buttons)}",
         "render the card again: `hubtool card`",
         CARD_FILE,
     )
@@ -111,6 +114,8 @@ def _card(subject: CheckSubject) -> Iterator[Finding]:
         problem = "it is stored as LFS: the Hub reads no front matter from it"
     elif rules.is_file() and _LFS_RULE.search(rules.read_text("utf-8", "replace")):
         problem = ".gitattributes puts it into LFS: the Hub would read no front matter from it"
+    elif not card.is_file():
+        problem = "there is no README.md: the page would be empty"
     elif len(content) >= CARD_LIMIT_BYTES:
         problem = f"{len(content):,} bytes would be stored as LFS: no front matter would be read"
     yield verdict(

@@ -61,6 +61,7 @@ class CheckSubject:
     ``template`` and ``brand`` default to those that the folder's provenance
     names; with ``trust_remote_code`` Python files may be in the folder.
     ``origin`` is given for a repo on a Hub, whose weights are not here.
+    ``validate`` asks a Hub what it refuses in a card's text.
     """
 
     folder: Path
@@ -70,6 +71,7 @@ class CheckSubject:
     brand: str | None = None
     trust_remote_code: bool = False
     origin: RemoteOrigin | None = None
+    validate: Callable[[str], tuple[str, ...]] | None = None
 
     @property
     def name(self) -> str:

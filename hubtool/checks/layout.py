@@ -135,7 +135,8 @@ def _config_problem(
         return "it has no quantization entry: the Hub would not show this as a quant"
     if claimed != towers:
         return "it claims a tower that has no tensors" if claimed else "it claims no tower for one"
-    said = (config.get("optiq_vision") or {}).get("n_tensors")
+    sidecar = config.get("optiq_vision")
+    said = sidecar.get("n_tensors") if isinstance(sidecar, dict) else sidecar
     found = len(headers[VISION_SIDECAR].tensors) if VISION_SIDECAR in headers else None
     if said != found:
         return f"optiq_vision.n_tensors is {said}, {VISION_SIDECAR} has {found}"

@@ -13,6 +13,7 @@ from hubtool.checks.interface import CheckSubject, Finding, verdict
 
 FINDS = {
     "metadata/valid": "the Hub accepts the front matter",
+    "metadata/hub": "the Hub's own validator accepts the front matter",
     "metadata/advice": "what some readers of the front matter stumble over",
     "metadata/base": "base model, relation and library are right",
     "metadata/modality": "the pipeline tag fits the towers",
@@ -23,6 +24,7 @@ def check(subject: CheckSubject) -> Iterator[Finding]:
     """``metadata/*``: what the Hub reads from the card."""
     card = card_of(subject)
     yield from _rules(card)
+    yield _hub_rules(subject)
     yield _base(card.data, base_repo(subject))
     yield _modality(subject, card.data)
 
@@ -55,6 +57,25 @@ def _rules(card: FrontMatter) -> Iterator[Finding]:
     for one in problems:
         if one not in errors:
             yield Finding("metadata/advice", "warn", one.message, subject=CARD_FILE)
+
+
+def _hub_rules(subject: CheckSubject) -> Finding:
+    """The Hub's endpoint, where there is a Hub to ask: its rules may be newer than ours."""
+    if subject.validate is None:
+        return Finding(
+            "metadata/hub",
+            "skip",
+            "no Hub was asked: a release, a push and `hubtool check ORG/NAME` do",
+        )
+    file = subject.folder / CARD_FILE
+    text = file.read_bytes().decode("utf-8", errors="replace") if file.is_file() else ""
+    return verdict(
+        "metadata/hub",
+        "; ".join(subject.validate(text)) or None,
+        "the Hub's own validator accepts the front matter",
+        "correct the front matter",
+        CARD_FILE,
+    )
 
 
 def _base(data: dict[str, Any], base: str | None) -> Finding:

@@ -48,6 +48,7 @@ def fetch_subject(
         folder=folder,
         template=template,
         brand=brand,
+        validate=hub.validate_card,
         origin=RemoteOrigin(
             repo=state.repo,
             commit=state.commit,

@@ -19,22 +19,31 @@ _TOKEN = re.compile(rb"\bhf_[A-Za-z0-9]{20,}|\bapi_org_[A-Za-z0-9]{20,}")
 _VOCABULARIES = ("tokenizer.json", "vocab.json", "merges.txt", "vocab.txt")
 _SHORTEST_TOKEN = 4
 _SURELY_SECRET = 20  # characters; no vocabulary holds a token of this length by chance
+_PIECE_BYTES, _OVERLAP_BYTES = 8_000_000, 1_000  # longer than a token or a path
 _BINARY = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".model", ".tiktoken", ".pdf")
 
 
 def check(subject: CheckSubject) -> Iterator[Finding]:
     """``secrets/*`` over every text file of the folder, and the headers of the weights."""
-    tokens, paths = [], []
+    tokens: list[str] = []
+    paths: list[tuple[str, str]] = []
     own_paths = _own_paths(subject)
+    listed = subject.origin.not_read if subject.origin else ()
+    not_read = {one.rpartition(" (")[0] for one in listed}  # "NAME (SIZE)"
     for file in sorted(subject.folder.rglob("*")):
-        if not file.is_file() or file.suffix.lower() in _BINARY:
+        name = file.relative_to(subject.folder).as_posix()
+        if not file.is_file() or file.suffix.lower() in _BINARY or name in not_read:
             continue
-        name, content = file.relative_to(subject.folder).as_posix(), _text_of(file)
         vocabulary = file.name in _VOCABULARIES
-        if _holds_token(content, vocabulary=vocabulary):
-            tokens.append(name)
-        if not vocabulary:
-            paths += [(name, path) for path, found in own_paths.items() if found.search(content)]
+        token = False
+        shown_paths: dict[tuple[str, str], None] = {}
+        for piece in _pieces(file):
+            token = token or _holds_token(piece, vocabulary=vocabulary)
+            if not vocabulary:
+                found = (path for path, pattern in own_paths.items() if pattern.search(piece))
+                shown_paths |= dict.fromkeys((name, path) for path in found)
+        tokens += [name] if token else []
+        paths += list(shown_paths)
     yield verdict(
         "secrets/token",
         f"a token stands in {', '.join(tokens)}" if tokens else None,
@@ -52,13 +61,20 @@ def check(subject: CheckSubject) -> Iterator[Finding]:
     )
 
 
-def _text_of(file: Path) -> bytes:
-    """All of a file; of safetensors the header, where converters leave notes."""
-    if file.suffix != ".safetensors":
-        return file.read_bytes()
+def _pieces(file: Path) -> Iterator[bytes]:
+    """A file piece by piece, each with the end of the one before.
+
+    Of safetensors only the header, where converters leave notes.
+    """
     with file.open("rb") as stream:
-        length = header_length(stream.read(LENGTH_BYTES), file.stat().st_size, name=file.name)
-        return stream.read(length)
+        if file.suffix == ".safetensors":
+            length = header_length(stream.read(LENGTH_BYTES), file.stat().st_size, name=file.name)
+            yield stream.read(length)
+            return
+        end = b""
+        while piece := stream.read(_PIECE_BYTES):
+            yield end + piece
+            end = piece[-_OVERLAP_BYTES:]
 
 
 def _holds_token(content: bytes, *, vocabulary: bool) -> bool:

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from hubtool.cli.output import print_error
-from hubtool.errors import HubtoolError, InterruptedRun
+from hubtool.errors import HubtoolError, InterruptedRun, PathUnusable
 
 # name -> (module, attribute, summary): a function, or a Typer app for a group of commands
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -47,7 +47,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "recard": (
         "hubtool.cli.recard",
         "app",
-        "Re-card many quants at once: plan, look, apply, undo.",
+        "Re-card many quants at once: plan, look, apply, undo. No weights are downloaded.",
     ),
     "template": (
         "hubtool.cli.template",
@@ -146,11 +146,24 @@ def main() -> NoReturn:
         # whoever read our stdout has enough; keep the interpreter from complaining at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except OSError as error:
+        _traceback_if_debug()
+        problem = _unusable(error)
+        print_error(problem)
+        code = problem.exit_code
     except Exception as error:  # the outermost border: the rest is our own bug
         _traceback_if_debug()
         print_error(_bug(error))
         code = HubtoolError.exit_code
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _unusable(error: OSError) -> HubtoolError:
+    """A path's fault; one that names no path is our own bug."""
+    if error.filename is None:
+        return _bug(error)
+    why = (error.strerror or type(error).__name__).lower()
+    return PathUnusable(f"{error.filename}: {why}", "name another path, or set its rights")
 
 
 def _bug(error: Exception) -> HubtoolError:

@@ -25,7 +25,7 @@ class CardCommands(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the command that is meant before what does not start with one."""
-        named = args and (args[0] in self.commands or args[0] in ctx.help_option_names)
+        named = bool(args) and args[0] in self.commands
         return list(super().parse_args(ctx, args if named or not args else ["render", *args]))
 
 
@@ -75,8 +75,16 @@ def render(
     baseline_scores: Annotated[
         list[Path] | None, typer.Option(help="Score file of the baseline; repeatable.")
     ] = None,
-    template: Annotated[str, typer.Option(help="Card template: a name or a file.")] = "optiq",
-    brand: Annotated[str, typer.Option(help="Card brand: a name or a file.")] = "optiq",
+    template: Annotated[
+        str | None,
+        typer.Option(
+            help="Card template: a name or a file. [default: the card's own; first optiq]"
+        ),
+    ] = None,
+    brand: Annotated[
+        str | None,
+        typer.Option(help="Card brand: a name or a file. [default: the card's own; first optiq]"),
+    ] = None,
     overwrite_edited: Annotated[
         bool,
         typer.Option("--overwrite-edited", help="Replace blocks that were edited by hand, too."),
@@ -94,6 +102,7 @@ def render(
 
     Text outside of hubtool's blocks, and blocks edited by hand, are kept. A card that hubtool
     did not write is adopted: sections that it knows become blocks, all else stays.
+    `hubtool card preview DIR|REPO` shows the page in a browser.
 
     Example: hubtool card ./quant --base ORG/BASE --repo my-org/BASE-OptiQ-4bit --diff
     """
@@ -104,6 +113,9 @@ def render(
         raise typer.BadParameter("--base and --repo are given together")
     if not folder.is_dir():
         raise PathNotFound(f"no folder at {folder}", "name a quant folder")
+    for name in (base, repo):
+        if name is not None and name.count("/") != 1:
+            raise typer.BadParameter(f"{name!r} is no repo id: write ORG/NAME")
     client = open_hub(hub, console) if base else None
 
     from hubtool.card.recompose import Look, compose_for, recompose
@@ -129,7 +141,7 @@ def render(
     if page.rendered.kept_edits:
         console.note("--overwrite-edited replaces blocks that were edited by hand")
     if diff:
-        _show_diff(folder / "README.md", page.text, console)
+        _show_diff(folder, page.contents(folder), console)
     elif out is not None:
         write_whole(out, page.text)
         console.result(f"card written to {out}")
@@ -147,10 +159,16 @@ def render(
     )
 
 
-def _show_diff(card: Path, text: str, console: Console) -> None:
-    """What would change, as a unified diff on stdout."""
-    before = card.read_text(encoding="utf-8") if card.is_file() else ""
-    lines = difflib.unified_diff(
-        before.splitlines(), text.splitlines(), "README.md now", "README.md new", lineterm=""
-    )
+def _show_diff(folder: Path, contents: dict[str, bytes], console: Console) -> None:
+    """What would change, on stdout: of the card a unified diff, of other files the names."""
+    lines: list[str] = []
+    for name, content in contents.items():
+        before = (folder / name).read_bytes() if (folder / name).is_file() else None
+        if before == content:
+            continue
+        if name == "README.md":
+            old, new = ((one or b"").decode().splitlines() for one in (before, content))
+            lines += difflib.unified_diff(old, new, f"{name} now", f"{name} new", lineterm="")
+        else:
+            lines.append(f"{'new' if before is None else 'changed'}: {name}")
     console.result("\n".join(lines) or "nothing would change")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,12 +23,17 @@ if TYPE_CHECKING:
 
 def preview(
     subject: Annotated[str, typer.Argument(help="Folder, or Hub id ORG/NAME.", metavar="DIR|REPO")],
-    scores: Annotated[Path | None, typer.Option(help="Score file to put on the card.")] = None,
+    scores: Annotated[
+        list[Path] | None, typer.Option(help="Score file to put on the card; repeatable.")
+    ] = None,
+    baseline_scores: Annotated[
+        list[Path] | None, typer.Option(help="Score file of the baseline; repeatable.")
+    ] = None,
     template: Annotated[
-        str | None, typer.Option(help="Card template: a name or a file. [default: optiq]")
+        str | None, typer.Option(help="Card template: a name or a file. [default: the card's own]")
     ] = None,
     brand: Annotated[
-        str | None, typer.Option(help="Card brand: a name or a file. [default: optiq]")
+        str | None, typer.Option(help="Card brand: a name or a file. [default: the card's own]")
     ] = None,
     as_is: Annotated[
         bool, typer.Option("--as-is", help="Show the README.md of the folder; render nothing.")
@@ -57,7 +63,9 @@ def preview(
     if folder.is_dir():
         if revision:
             raise typer.BadParameter("--revision goes with a repo, not with a folder")
-        local = _folder_source(folder, template or "optiq", brand or "optiq", scores, as_is)
+        local = _folder_source(
+            folder, (template, brand), scores or (), baseline_scores or (), as_is
+        )
         if not local.renders and (template or brand or scores):
             console.warn("README.md is shown as it stands: template, brand and scores are not used")
         source: PreviewSource = local
@@ -92,14 +100,23 @@ def preview(
 
 
 def _folder_source(
-    folder: Path, template: str, brand: str, scores: Path | None, as_is: bool
+    folder: Path,
+    look: tuple[str | None, str | None],
+    scores: Sequence[Path],
+    baseline_scores: Sequence[Path],
+    as_is: bool,
 ) -> FolderSource:
     """The folder, once everything that was named is known to be there."""
+    from hubtool.card.provenance import FILE, Provenance
+    from hubtool.card.recompose import Look
     from hubtool.card.templates import load_brand, template_file
     from hubtool.preview.folder import FolderSource
 
+    known = None if as_is or not (folder / FILE).is_file() else Provenance.of_folder(folder)
+    template, brand = Look(*look).of(known)
     template_file(template)
     load_brand(brand)
-    if scores is not None and not scores.is_file():
-        raise PathNotFound(f"no score file at {scores}", "correct the path")
-    return FolderSource(folder, template, brand, scores, as_is)
+    for file in (*scores, *baseline_scores):
+        if not file.is_file():
+            raise PathNotFound(f"no score file at {file}", "correct the path")
+    return FolderSource(folder, template, brand, tuple(scores), tuple(baseline_scores), as_is)

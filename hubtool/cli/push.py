@@ -18,6 +18,12 @@ def push(
     message: Annotated[str, typer.Option(help="Title of the commit.")] = "Publish a quant",
     private: Annotated[bool, typer.Option("--private", help="Create the repo private.")] = False,
     pr: Annotated[bool, typer.Option("--pr", help="Open a pull request.")] = False,
+    template: Annotated[
+        str | None, typer.Option(help="Card template. [default: the one it was rendered with]")
+    ] = None,
+    brand: Annotated[
+        str | None, typer.Option(help="Card brand. [default: the one it was rendered with]")
+    ] = None,
     hub: HubOption = None,
     json_output: JsonOption = False,
 ) -> None:
@@ -35,7 +41,10 @@ def push(
     from hubtool.records import hash_folder
 
     client.require_write(repo)
-    require_passed(run_checks(CheckSubject(folder=folder), console=console))
+    subject = CheckSubject(
+        folder=folder, template=template, brand=brand, validate=client.validate_card
+    )
+    require_passed(run_checks(subject, console=console))
     plan = make_plan(
         client,
         repo,

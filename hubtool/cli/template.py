@@ -169,7 +169,9 @@ def _show(report: TemplateReport, console: Console) -> None:
     lines = [f"{mark}  {report.template}, brand {report.brand}: {len(report.pages)} pages"]
     lines += [f"      {problem}" for problem in report.problems]
     if report.unused:
-        lines.append(f"      facts that it leaves out: {', '.join(report.unused)}")
+        few = ", ".join(report.unused[:5])
+        more = f" and {len(report.unused) - 5} more (--json)" if len(report.unused) > 5 else ""
+        lines.append(f"      facts that it leaves out: {few}{more}")
     if report.silent:
         lines.append(f"      blocks that no page shows: {', '.join(report.silent)}")
     console.result("\n".join(lines))

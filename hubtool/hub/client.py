@@ -248,6 +248,24 @@ class HubClient:
                 raise translate(error, f"list the models of {org}", self.endpoint) from error
             yield row
 
+    def validate_card(self, text: str) -> tuple[str, ...]:
+        """What the Hub's own validator refuses in a card's front matter; empty if it takes it."""
+        from huggingface_hub.utils import get_session, hf_raise_for_status
+
+        def ask() -> tuple[str, ...]:
+            answer = get_session().post(
+                f"{self.endpoint}/api/validate-yaml",
+                json={"repoType": "model", "content": text},
+                headers=self.headers(),
+            )
+            if answer.status_code == 400:
+                errors = answer.json().get("errors") or [{"message": "no reason given"}]
+                return tuple(str(one.get("message")) for one in errors)
+            hf_raise_for_status(answer)
+            return ()
+
+        return self.call("let the Hub validate the card", ask)
+
     def address(self, repo: str, path: str, revision: str) -> str:
         """The URL a file is downloaded from."""
         from huggingface_hub import hf_hub_url

@@ -31,7 +31,8 @@ class FolderSource:
     folder: Path
     template: str = "optiq"
     brand: str = "optiq"
-    scores_file: Path | None = None
+    scores: tuple[Path, ...] = ()
+    baseline_scores: tuple[Path, ...] = ()
     as_is: bool = False
 
     @property
@@ -83,7 +84,8 @@ class FolderSource:
         return ShownCard(page.text, tuple(notes))
 
     def _page(self) -> Page:
-        scores = read_all_scores([self.scores_file]) if self.scores_file else None
+        given = self.scores
+        scores = read_all_scores(given, self.baseline_scores) if given else None
         return recompose(self.folder, Look(self.template, self.brand), scores)
 
     def sizes(self) -> dict[str, int]:
@@ -131,5 +133,5 @@ class FolderSource:
                 watched.update(folder.glob("*.md.j2"))
             watched.update((templates_folder() / "brands").glob("*.yaml"))
             watched.update({Path(self.template), Path(self.brand)})
-            watched.update({self.scores_file} if self.scores_file else ())
+            watched.update((*self.scores, *self.baseline_scores))
         return watched

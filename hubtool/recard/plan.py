@@ -12,7 +12,7 @@ from hubtool.card.blocks import find_blocks
 from hubtool.card.compose import CARD_FILE, charts_of
 from hubtool.card.facts import CardFacts, build_facts
 from hubtool.card.frontmatter import split_card
-from hubtool.card.metadata import build_metadata
+from hubtool.card.metadata import LICENCE_KEYS, build_metadata
 from hubtool.card.provenance import (
     OTHER_TOOL,
     LicenceFacts,
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from hubtool.recard.read import RemoteQuant
 
 Kind = Literal["metadata", "block", "adoption", "licence", "file"]
-LICENCE_KEYS = ("license", "license_name", "license_link")
 LICENCE_BLOCK = "license"
 
 
@@ -266,8 +265,7 @@ class _Planned:
             return []
         charts = [chart.path for chart in (facts.width_chart, facts.score_chart) if chart]
         owned = {*provenance.files, CARD_FILE, HUBTOOL_FILE, *charts, *(one.path for one in files)}
-        data = dataclasses.replace(provenance, files=tuple(sorted(owned))).to_json()
-        text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+        text = dataclasses.replace(provenance, files=tuple(sorted(owned))).as_text
         before = self._quant.release
         if text == before:
             return []

@@ -56,7 +56,10 @@ def test_what_is_wrong_with_a_repo_is_found_from_headers(
     subject = fetch_subject(client(hub), repo, None, tmp_path / "seen")
     failed = {one.id: one.message for one in run_checks(subject).failed}
     assert set(failed) == {"layout/files", "card/facts"}
-    assert failed["card/facts"] == "block details: no fact says 3"
+    assert (
+        failed["card/facts"]
+        == "block details: the row 'Total quantized components' says 3, the facts say 2"
+    )
     assert subject.origin is not None
     assert subject.origin.not_read == ("old.bin (100 B)",)
     with pytest.raises(RepoNotFound):
@@ -88,3 +91,17 @@ def test_no_more_than_headers_is_read_of_fifty_shards(hub: HubSession, tmp_path:
     assert len([one for one in served if one.status == 206]) == 100
     findings = run_checks(subject, only=["layout", "tensors"])
     assert [one.id for one in findings.failed] == []
+
+
+def test_what_the_hubs_own_validator_refuses_is_a_finding(
+    hub: HubSession, quant: Path, tmp_path: Path
+) -> None:
+    card = quant / "README.md"
+    card.write_text(card.read_text().replace("license: apache-2.0", "license: [apache-2.0, own]"))
+    repo = f"{hub.org}/refused"
+    hub.running.store.seed_repo(repo, quant)
+    (tmp_path / "seen").mkdir()
+    subject = fetch_subject(client(hub), repo, None, tmp_path / "seen")
+    found = {one.id: one for one in run_checks(subject, only=["metadata"]).findings}
+    assert found["metadata/hub"].result == "fail"
+    assert found["metadata/hub"].message.startswith('"license" must be one of')

@@ -22,6 +22,7 @@ FOLDER = Path(__file__).parent / "cards"
 COMMENT = re.compile(r"<!-- golden:.*?-->\n", re.DOTALL)  # why the page is as it is
 PLAIN = {
     "imported_uniform",
+    "plain_mlx_lm",
     "partial_suite",
     "kept_components",
     "mtp_head",

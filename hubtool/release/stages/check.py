@@ -44,6 +44,7 @@ class Check(Stage[CheckOptions, Findings]):
             template=want.template,
             brand=want.brand,
             trust_remote_code=want.trust_remote_code,
+            validate=context.hub.validate_card,
         )
         findings = run_checks(subject, console=context.console)
         findings.write(context.work.logs / "checks.json")

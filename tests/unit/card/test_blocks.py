@@ -108,6 +108,8 @@ def test_a_torn_marker_is_text(torn: str) -> None:
         "| a | b |\n" * 100_000,
         "Built with " * 90_000,
         "[" * 1_000_000,
+        "This model [x](y) was converted to MLX format from [a](b) " * 18_000,
+        "```python\nfrom mlx_lm import load, generate\n" + "generate(model, " * 60_000 + "\n```",
     ],
     ids=lambda body: repr(body[:20]),
 )

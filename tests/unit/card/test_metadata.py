@@ -20,14 +20,32 @@ def _merged(card: str) -> dict[str, object]:
     return split_card(front + body).data
 
 
-def test_what_converters_copied_from_the_base_goes_with_the_first_pass() -> None:
-    assert _merged(f"---\n{COPIED}---\ntext") == WANTED
+CONVERTED = (
+    "This model [a/b](https://h/a/b) was converted to MLX format from [c/d](https://h/c/d) "
+    "using mlx-lm version **0.31.0**."
+)
 
 
-def test_whoever_writes_such_a_key_into_hubtools_card_keeps_it() -> None:
-    mine = _merged(f"---\n{COPIED}---\n{wrap('intro', 'x')}")
+@pytest.mark.parametrize("body", ["", CONVERTED])
+def test_what_a_converter_copied_from_the_base_goes_and_is_named(body: str) -> None:
+    rendered = render_card(EXAMPLES["text_only"](), existing=f"---\n{COPIED}---\n{body}")
+    assert split_card(rendered.text).data == WANTED
+    assert "left out, since it is not true of a quant: thumbnail, widget" in rendered.notes[-1]
+
+
+@pytest.mark.parametrize("body", ["My own words.\n", wrap("intro", "x")])
+def test_whoever_writes_such_a_key_keeps_it(body: str) -> None:
+    rendered = render_card(EXAMPLES["text_only"](), existing=f"---\n{COPIED}---\n{body}")
+    mine = split_card(rendered.text).data
     assert mine["thumbnail"] == "https://example.org/base.png"
     assert mine["extra_gated_prompt"] == "sign here"
+
+
+def test_another_licence_and_doubled_headings_are_told() -> None:
+    card = "---\nlicense: mit\n---\n## License\n\nMine: MIT.\n"
+    notes = render_card(EXAMPLES["text_only"](), existing=card).notes
+    assert "front matter: license was 'mit', is 'apache-2.0'" in notes
+    assert notes[-1].endswith("in your text as well as in a block: License")
 
 
 def test_a_persons_languages_stay_where_the_base_names_none() -> None:

@@ -53,6 +53,8 @@ def test_the_shipped_ones_have_no_problem(template: str, brand: str) -> None:
         ("a\n9.9x faster", "line 2: 9.9 stands in the text"),
         ("{{ '9.9x' }} faster", "line 1: 9.9 stands in the text"),
         ("Saves 40% of it", "40% stands"),
+        ("{{ facts.repo }}", "facts.repo is text from outside"),
+        ("<!-- hubtool:end mine -->", "may hold no marker"),
     ],
 )
 def test_a_problem_is_told_with_its_line(folder: Path, block: str, said: str) -> None:
@@ -83,6 +85,14 @@ def test_unused_facts_and_silent_blocks_are_told(folder: Path) -> None:
     assert "repo" not in report.unused
 
 
+def test_what_no_card_would_show_is_told(folder: Path) -> None:
+    include = '{% include "blocks/mine.md.j2" %}'
+    (folder / "mine.md.j2").write_text(f"Hello.\n{include}\n{include}")
+    found = problems(folder, "{{ facts.repo | md }}")
+    assert any("text outside of blocks is on no card: 'Hello.'" in one for one in found)
+    assert any("block mine is placed twice" in one for one in found)
+
+
 def test_every_fact_can_be_told_to_be_unused() -> None:
     assert {field.name for field in dataclasses.fields(CardFacts)} <= set(fact_names())
     assert {"predominant", "is_mixed"} <= set(fact_names())
@@ -108,6 +118,8 @@ def test_a_brand_gives_names_to_repos(folder: Path) -> None:
         ("links: {Docs: 'javascript:alert(1)'}", "links"),
         ("colour: red", "colour"),
         ("banner: [1", "not YAML"),
+        ("banner: 'by {og}'", "nothing fills"),
+        ("links: {Docs: 'https://h/{nope}'}", "nothing fills"),
     ],
 )
 def test_a_brand_that_cannot_be_is_refused_with_file_and_field(

@@ -144,7 +144,7 @@ def test_a_hostile_card_brings_no_markup_of_its_own(quant: Path) -> None:
 def test_the_stamp_follows_every_input_and_nothing_else(quant: Path, tmp_path: Path) -> None:
     template = own_template(tmp_path / "own")
     brand, scores = tmp_path / "brand.yaml", tmp_path / "scores.json"
-    source = FolderSource(quant, str(template), str(brand), scores)
+    source = FolderSource(quant, str(template), str(brand), (scores,))
     stamps = [source.stamp()]
     for file in (
         template,
