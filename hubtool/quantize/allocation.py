@@ -7,31 +7,36 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from hubtool.errors import BudgetImpossible
+from hubtool.quantize.choice import UNQUANTIZED_BITS, Choice
 from hubtool.quantize.roles import MEASURED, UNQUANTIZED, WIDEST, role_of
 from hubtool.quantize.sensitivity import ComponentSensitivity, Sensitivity
 from hubtool.records import Record
 
-UNQUANTIZED_BITS = 16
-
 
 @dataclasses.dataclass(frozen=True)
 class ComponentWidth:
-    """The width one component gets, and why (a sentence for ``--explain``).
+    """The choice one component gets, and why (a sentence for ``--explain``).
 
-    ``bits`` is 16 for a component that stays unquantized (a router).
+    ``bits`` is 16 and ``group_size`` 0 for a component that stays unquantized (a router).
     """
 
     name: str
     bits: int
+    group_size: int
     parameters: int
     reason: str
+
+    @property
+    def choice(self) -> Choice:
+        """Width and group size as one."""
+        return Choice(self.bits, self.group_size)
 
 
 @dataclasses.dataclass(frozen=True)
 class Allocation(Record):
     """Component -> bits. ``nominal_bpw`` is sum(bits x parameters) / sum(parameters)."""
 
-    schema: ClassVar[int] = 1
+    schema: ClassVar[int] = 2
     components: tuple[ComponentWidth, ...]
     candidate_bits: tuple[int, ...]
     group_size: int
@@ -89,7 +94,14 @@ def spend_budget(sensitivity: Sensitivity, target_bpw: float) -> Allocation:
     }
     return Allocation(
         components=tuple(
-            ComponentWidth(name, bits[name], parameters[name], reasons[name]) for name in bits
+            ComponentWidth(
+                name,
+                bits[name],
+                sensitivity.group_size if bits[name] != UNQUANTIZED_BITS else 0,
+                parameters[name],
+                reasons[name],
+            )
+            for name in bits
         ),
         candidate_bits=tuple(widths),
         group_size=sensitivity.group_size,

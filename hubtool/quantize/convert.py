@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from hubtool.artifact.stats import QuantStats, stats_of_folder
 from hubtool.console import SILENT, Console, format_bytes
 from hubtool.errors import DiskFull, QuantizationDiffers
-from hubtool.quantize.allocation import UNQUANTIZED_BITS, Allocation
+from hubtool.quantize.allocation import Allocation
 from hubtool.quantize.blas import prefer_fast_blas
+from hubtool.quantize.choice import UNQUANTIZED, Choice
 from hubtool.quantize.loading import load_lazily
 
 if TYPE_CHECKING:
@@ -77,14 +78,14 @@ def quantize_folder(
 
 def require_as_allocated(stats: QuantStats, allocation: Allocation) -> None:
     """Compare what was written with what was decided; QuantizationDiffers names the first."""
-    wanted = {
-        item.name: item.bits for item in allocation.components if item.bits != UNQUANTIZED_BITS
-    }
-    found = {item.name: item.bits for item in stats.components}
+    wanted = {item.name: item.choice for item in allocation.components}
+    wanted = {name: choice for name, choice in wanted.items() if choice.is_quantized}
+    found = {item.name: Choice(item.bits, item.group_size) for item in stats.components}
     for name in sorted({*wanted, *found}):
         if wanted.get(name) != found.get(name):
             raise QuantizationDiffers(
-                f"{name}: allocated {_bits(wanted.get(name))}, written {_bits(found.get(name))} "
+                f"{name}: allocated {wanted.get(name, UNQUANTIZED)}, "
+                f"written {found.get(name, UNQUANTIZED)} "
                 f"({sum(wanted.get(n) != found.get(n) for n in {*wanted, *found})} components "
                 f"differ; {len(wanted)} allocated, {len(found)} written)",
                 "this mlx-lm does not quantize as asked: install the version in constraints.txt",
@@ -92,18 +93,15 @@ def require_as_allocated(stats: QuantStats, allocation: Allocation) -> None:
             )
 
 
-def _bits(bits: int | None) -> str:
-    return "unquantized" if bits is None else f"{bits} bit"
-
-
 def _write(model: nn.Module, config: dict[str, Any], folder: Path, allocation: Allocation) -> None:
     from mlx_lm.utils import quantize_model, save_config, save_model
 
     _cast(model, config)
+    sizes = {one.group_size for one in allocation.components if one.choice.is_quantized}
     model, config = quantize_model(
         model,
         config,
-        allocation.group_size,
+        min(sizes, default=allocation.group_size),  # it quantizes no row that this does not divide
         min(allocation.candidate_bits),
         mode="affine",
         quant_predicate=_predicate(allocation),  # by name: its position has changed before
@@ -114,13 +112,13 @@ def _write(model: nn.Module, config: dict[str, Any], folder: Path, allocation: A
 
 def _predicate(allocation: Allocation) -> Callable[[str, nn.Module], bool | dict[str, Any]]:
     """What mlx-lm asks for each module; a module that was not allocated stays as it is."""
-    bits = {item.name: item.bits for item in allocation.components}
+    choices = {item.name: item.choice for item in allocation.components}
 
     def predicate(path: str, module: nn.Module) -> bool | dict[str, Any]:
-        width = bits.get(path, UNQUANTIZED_BITS)
-        if width == UNQUANTIZED_BITS:
+        choice = choices.get(path, UNQUANTIZED)
+        if not choice.is_quantized:
             return False
-        return {"group_size": allocation.group_size, "bits": width, "mode": "affine"}
+        return {"group_size": choice.group_size, "bits": choice.bits, "mode": "affine"}
 
     return predicate
 
@@ -179,8 +177,7 @@ def _weight_bytes(model: nn.Module, allocation: Allocation) -> int:
     stored: dict[str, int] = {name: one.nbytes for name, one in tree_flatten(model.parameters())}
     quantized = 0.0
     for item in allocation.components:
-        if item.bits != UNQUANTIZED_BITS:
+        if item.choice.is_quantized:
             stored.pop(f"{item.name}.weight", None)
-            # affine: a scale and a bias of two bytes each for every group
-            quantized += item.parameters * (item.bits / 8 + 4 / allocation.group_size)
+            quantized += item.parameters * item.choice.stored_bits / 8
     return int(quantized) + sum(stored.values())

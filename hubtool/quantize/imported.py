@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hubtool.artifact.stats import QuantStats
 from hubtool.errors import StatsDisagree
-from hubtool.quantize.allocation import UNQUANTIZED_BITS
+from hubtool.quantize.choice import UNQUANTIZED_BITS
 
 PLACES = ("optiq/metadata.json", "optiq_metadata.json")  # the subfolder wins
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from hubtool.artifact.stats import QuantStats
 from hubtool.errors import StatsDisagree
-from hubtool.quantize.allocation import UNQUANTIZED_BITS, Allocation
+from hubtool.quantize.allocation import Allocation
+from hubtool.quantize.choice import UNQUANTIZED_BITS
 from hubtool.quantize.sensitivity import Sensitivity
 from hubtool.records import write_whole
 

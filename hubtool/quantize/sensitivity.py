@@ -33,8 +33,8 @@ Method = Literal["fisher", "exact"]
 class ComponentSensitivity:
     """One quantizable module, by its path in the mlx-lm model (``model.layers.0.mlp.up_proj``).
 
-    ``kl`` maps a width in bits (as a string, JSON's only key type) to the KL
-    divergence from the reference, in nats a token, that this width adds.
+    ``kl`` maps the key of a choice (``4``, ``4/32``; see ``Choice.key``) to the KL
+    divergence from the reference, in nats a token, that this choice adds.
     """
 
     name: str
@@ -54,21 +54,25 @@ class CalibrationUse:
 
 @dataclasses.dataclass(frozen=True)
 class Sensitivity(Record):
-    """The result of measuring: a KL per component and candidate width.
+    """The result of measuring: a KL per component and choice.
 
-    ``reference_reason`` says why the reference is what it is ("bf16 needs 15.9
-    GB, 11.2 GB are free"). ``dtype`` is the arithmetic of the pass.
+    ``group_size`` is the one that keys leave out; ``group_sizes`` are all that
+    were tried. ``reference_reason`` says why the reference is what it is ("bf16
+    needs 15.9 GB, 11.2 GB are free"). ``dtype`` is the arithmetic of the pass.
+    ``noise_floor`` is the KL in nats a token that the arithmetic alone makes.
     """
 
-    schema: ClassVar[int] = 1
+    schema: ClassVar[int] = 2
     components: tuple[ComponentSensitivity, ...]
     candidate_bits: tuple[int, ...]
     group_size: int
+    group_sizes: tuple[int, ...]
     method: Method
     reference: Reference
     reference_reason: str
     calibration: CalibrationUse
     dtype: str
+    noise_floor: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -235,6 +239,7 @@ def _result(
         ),
         candidate_bits=want.candidate_bits,
         group_size=want.group_size,
+        group_sizes=(want.group_size,),
         method=want.method,
         reference=cast(Reference, checkpoint.reference),
         reference_reason=checkpoint.reference_reason,

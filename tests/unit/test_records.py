@@ -15,6 +15,7 @@ SENSITIVITY = Sensitivity(
     components=(ComponentSensitivity("model.layers.0.mlp.up_proj", 4096, {"4": 0.1, "8": 0.001}),),
     candidate_bits=(4, 8),
     group_size=64,
+    group_sizes=(64,),
     method="fisher",
     reference="bf16",
     reference_reason="it fits",
@@ -38,7 +39,7 @@ def test_equal_content_has_an_equal_fingerprint() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"record": "Allocation"}, "expected a Sensitivity of schema 1, found Allocation of 1"),
+        ({"record": "Allocation"}, "expected a Sensitivity of schema 2, found Allocation of 2"),
         ({"schema": 9}, "found Sensitivity of 9"),
         ({"group_size": "many"}, "Sensitivity.group_size"),
     ],

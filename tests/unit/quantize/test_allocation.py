@@ -22,6 +22,7 @@ def sensitivity(components: Sequence[ComponentSensitivity], widths: Sequence[int
         components=tuple(components),
         candidate_bits=tuple(widths),
         group_size=64,
+        group_sizes=(64,),
         method="fisher",
         reference="bf16",
         reference_reason="as asked for",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -11,13 +12,28 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from hubtool.artifact.headers import read_headers, weight_files
+from hubtool.artifact.hub_parameters import hub_parameters
 from hubtool.artifact.stats import stats_of_folder
 from hubtool.errors import DiskFull, QuantizationDiffers
 from hubtool.quantize.allocation import Allocation, ComponentWidth
+from hubtool.quantize.choice import Choice
 from hubtool.quantize.components import find_components
 from hubtool.quantize.convert import SPARE_BYTES, quantize_folder
 from hubtool.quantize.loading import load_lazily
 from tests.support.tiny_models import save_tiny_model
+
+CHOICES = ((4, 64), (8, 64), (16, 0))
+
+
+def allocation_of(components: tuple[ComponentWidth, ...]) -> Allocation:
+    return Allocation(
+        components=components,
+        candidate_bits=(4, 8),
+        group_size=64,
+        target_bpw=6.0,
+        nominal_bpw=6.0,
+    )
 
 
 class Usage(NamedTuple):
@@ -49,10 +65,10 @@ def allocation(model: Path) -> Allocation:
     """4, 8 and 16 bit in turn: no two neighbours alike."""
     components, _ = find_components(load_lazily(model), 64)
     widths = tuple(
-        ComponentWidth(one.name, (4, 8, 16)[number % 3], one.parameters, "a test")
+        ComponentWidth(one.name, *CHOICES[number % 3], one.parameters, "a test")
         for number, one in enumerate(components)
     )
-    return Allocation(widths, (4, 8), 64, 6.0, 6.0)
+    return allocation_of(widths)
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -73,6 +89,28 @@ def test_the_written_widths_are_the_allocated_ones(
     assert {one.group_size for one in stats.components} == {64}
     spent = sum(wanted[one.name] * one.parameters for one in stats.components)
     assert stats.nominal_bpw == spent / sum(one.parameters for one in stats.components)
+
+
+def test_each_component_can_have_a_group_size_of_its_own(
+    model: Path, allocation: Allocation, tmp_path: Path
+) -> None:
+    """Stock mlx-lm loads it, and the Hub's counter agrees with what the bytes say."""
+    import mlx.core as mx
+    from mlx_lm import load
+
+    sizes = (64, 32)
+    mixed = tuple(
+        dataclasses.replace(one, group_size=sizes[number % 2]) if one.bits != 16 else one
+        for number, one in enumerate(allocation.components)
+    )
+    stats = quantize_folder(model, tmp_path / "quant", allocation_of(mixed))
+    wanted = {one.name: one.choice for one in mixed if one.bits != 16}
+    assert {one.name: Choice(one.bits, one.group_size) for one in stats.components} == wanted
+    loaded = load(str(tmp_path / "quant"))[0]
+    assert bool(mx.isfinite(loaded(mx.array([[1, 2, 3]]))).all().item())
+    config = json.loads((tmp_path / "quant" / "config.json").read_text())
+    headers = read_headers(tmp_path / "quant", weight_files(tmp_path / "quant"))
+    assert hub_parameters(headers.values(), config).total == stats.parameters
 
 
 def test_equal_input_gives_equal_bytes(model: Path, allocation: Allocation, tmp_path: Path) -> None:
@@ -121,10 +159,10 @@ def test_a_predicate_that_mlx_lm_ignores_is_caught(
     monkeypatch.setattr(mlx_lm.utils, "quantize_model", uniform)
     with pytest.raises(QuantizationDiffers) as caught:
         quantize_folder(model, tmp_path / "quant", allocation)
-    bits = {one.name: one.bits for one in allocation.components}
-    wrong = sorted(name for name, width in bits.items() if width != 4)
-    first = "unquantized" if bits[wrong[0]] == 16 else "8 bit"
-    assert caught.value.message.startswith(f"{wrong[0]}: allocated {first}, written 4 bit ")
+    choices = {one.name: one.choice for one in allocation.components}
+    wrong = sorted(name for name, choice in choices.items() if choice != Choice(4, 64))
+    written = "written 4 bit in groups of 64 "
+    assert caught.value.message.startswith(f"{wrong[0]}: allocated {choices[wrong[0]]}, {written}")
     assert f"({len(wrong)} components differ" in caught.value.message
     assert list(tmp_path.iterdir()) == []
 
@@ -132,9 +170,11 @@ def test_a_predicate_that_mlx_lm_ignores_is_caught(
 def test_an_allocation_of_another_model_is_caught(
     model: Path, allocation: Allocation, tmp_path: Path
 ) -> None:
-    stranger = ComponentWidth("model.layers.9.mlp.up_proj", 8, 64, "a test")
-    other = Allocation((*allocation.components, stranger), (4, 8), 64, 6.0, 6.0)
-    with pytest.raises(QuantizationDiffers, match=r"layers\.9.*allocated 8 bit, written unq"):
+    stranger = ComponentWidth("model.layers.9.mlp.up_proj", 8, 64, 64, "a test")
+    other = allocation_of((*allocation.components, stranger))
+    with pytest.raises(
+        QuantizationDiffers, match=r"layers\.9.*allocated 8 bit in groups of 64, written unq"
+    ):
         quantize_folder(model, tmp_path / "quant", other)
 
 

@@ -31,6 +31,7 @@ MEASURED = Sensitivity(
     ),
     candidate_bits=(4, 8),
     group_size=64,
+    group_sizes=(64,),
     method="fisher",
     reference="uniform4",
     reference_reason="bf16 needs about 15.90 GB, 11.20 GB were free",
@@ -40,9 +41,9 @@ MEASURED = Sensitivity(
 # what was planned differs from the bytes: only the bytes may show in per_layer
 PLANNED = Allocation(
     components=(
-        ComponentWidth(NARROW, 8, 8192, "planned"),
-        ComponentWidth(WIDE, 8, 8192, "planned"),
-        ComponentWidth(ROUTER, 16, 256, "router"),
+        ComponentWidth(NARROW, 8, 64, 8192, "planned"),
+        ComponentWidth(WIDE, 8, 64, 8192, "planned"),
+        ComponentWidth(ROUTER, 16, 0, 256, "router"),
     ),
     candidate_bits=(4, 8),
     group_size=64,
