@@ -1,174 +1,330 @@
-"""KL to the base on held-out text: hubtool's quant beside mlx-lm's uniform ones, in one run.
+"""Divergence from the base at equal size: hubtool, mlx-lm and mlx-optiq on one checkpoint and text.
 
-    python benchmarks/quality.py [MODEL_DIR] [--target-bpw 5.0] [--candidate-bits 4,8] [--json]
+    python benchmarks/quality.py [MODEL_DIR] [--json -]
+    python benchmarks/quality.py BASE --text held.txt --stored-bpw 5.0,6.34 --rounding search,gptq
+    python benchmarks/quality.py BASE --optiq OPTIQ_VENV/bin/python     # 25 minutes of a core more
 
-MODEL_DIR defaults to SmolLM2-135M-Instruct, built from a package on the registry (extra
-``demo``). All quants are compared with the base over the same tokens of ``heldout.txt``, no
-eight words of which are in the calibration mix (a unit test holds that). ``deciding`` is the
-time to measure sensitivities and to allocate; ``ratio`` is the KL over that of hubtool's quant.
+Rows: hubtool's quant for each ``--rounding`` at each ``--stored-bpw``; mlx-lm's uniform quants
+(``--uniform``); its dynamic_quant of 4 and 8 bit at 5.0 bits per weight; and what mlx-optiq's
+exact sweep of 4 and 8 bit decides, written by mlx-lm with its predicate by keyword. (mlx-optiq
+0.7.7 passes it by position, which mlx-lm 0.32.2 takes for another argument: its own file is
+uniform 4 bit.)
+
+MODEL_DIR defaults to SmolLM2-135M-Instruct, built from a package on the registry (extra ``demo``).
+All decide on the same ``--calibration-tokens`` of the calibration mix, one process each, one thread
+of the same BLAS; ``decide`` and ``convert`` are seconds of CPU. Every row is scored by the same
+scorer over the same tokens of the shipped held-out text or of ``--text``: hubtool's own, or with
+``--referee SCRIPT`` one that knows nothing of hubtool (``SCRIPT BASE QUANT... --text FILE`` prints
+JSON with ``quants``: name, bpw, kl, kl_p99, top1, ppl). A row that hubtool's best row of at most
+its size does not beat is marked.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
-import io
 import json
+import os
+import resource
+import subprocess
+import sys
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from hubtool.artifact.stats import QuantStats, stats_of_folder
-from hubtool.console import SILENT, Console
-from hubtool.quantize.allocation import spend_budget
+from hubtool.artifact.stats import stats_of_folder
+from hubtool.console import Console
 from hubtool.quantize.blas import describe_blas, prefer_fast_blas
 from hubtool.quantize.calibration import load_mix
-from hubtool.quantize.convert import quantize_folder
-from hubtool.quantize.divergence import KlResult, mean_kl
-from hubtool.quantize.sensitivity import measure_sensitivity
 
-HELDOUT = Path(__file__).parent / "heldout.txt"
-GROUP_SIZE = 64
-UNIFORM = (4, 5)  # bits; 5 takes as many bytes as a mix of 5.0 nominal bits per weight
+PEERS = Path(__file__).parent / "peers"
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
+AT_ONCE = 6  # quants that the referee holds in float32
+SAME_SIZE = 1.002  # a quant up to this much larger counts as of one size
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class Row:
-    """One quant: what its bytes say, how far it is from the base, how long deciding took."""
+    """One quant. Seconds are of CPU; scores follow when all are made."""
 
     name: str
-    stats: QuantStats
-    kl: KlResult
-    deciding_seconds: float | None = None
+    folder: Path
+    stored_bpw: float
+    decide: float | None
+    convert: float
+    scores: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether hubtool decided."""
+        return self.name.startswith("hubtool")
 
 
-def make_mixed(
-    model: Path,
-    folder: Path,
-    *,
-    target_bpw: float,
-    candidate_bits: Sequence[int],
-    calibration_tokens: int,
-    console: Console = SILENT,
-) -> float:
-    """Write hubtool's quant of ``model`` to ``folder``; returns the seconds that deciding took."""
-    started = time.monotonic()
-    with tempfile.TemporaryDirectory() as state:
-        sensitivity = measure_sensitivity(
-            model,
-            candidate_bits=candidate_bits,
-            group_size=GROUP_SIZE,
-            mix=load_mix(),
-            tokens=calibration_tokens,
-            seed=0,
-            checkpoint_folder=Path(state),
-            console=console,
+class Maker:
+    """Makes quants of one base under a folder; what is there from an earlier run is kept."""
+
+    def __init__(self, base: Path, work: Path, options: argparse.Namespace) -> None:
+        self.base, self.work, self.options = base.absolute(), work.absolute(), options
+        self.rows: list[Row] = []
+        self.work.mkdir(parents=True, exist_ok=True)
+
+    def make(self, name: str, decide: float | None, write: Callable[[Path], list[str]]) -> None:
+        """Add the row ``name``, made by the command that ``write`` gives for a folder."""
+        folder = self.work / name.replace(" ", "_").replace("/", "-")
+        seconds = self._timed(folder.with_suffix(folder.suffix + ".seconds"), folder, write(folder))
+        self.rows.append(Row(name, folder, stats_of_folder(folder).stored_bpw, decide, seconds))
+
+    def decide(self, file: str, command: Callable[[Path], list[str]]) -> tuple[Path, float]:
+        """(file, CPU seconds) of a decision."""
+        out = self.work / file
+        return out, self._timed(out.with_suffix(".seconds"), out, command(out))
+
+    @property
+    def windows(self) -> Path:
+        """The calibration tokens that hubtool reads, for the others."""
+        from hubtool.quantize.loading import load_tokenizer
+
+        tokens = self.options.calibration_tokens
+        found = load_mix().token_windows(load_tokenizer(self.base), tokens)
+        file = self.work / f"windows-{tokens}.json"
+        file.write_text(json.dumps([list(one.tokens) for one in found]))
+        return file
+
+    def _timed(self, note: Path, result: Path, command: list[str]) -> float:
+        """CPU seconds of ``command``, which makes ``result``; those of an earlier run if it did."""
+        if result.exists() and note.is_file():
+            return float(note.read_text())
+        print(f"  {' '.join(command)}", file=sys.stderr)
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = subprocess.run(
+            command,
+            env={**os.environ, **dict.fromkeys(THREADS, "1"), **_preload(command)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         )
-    allocation = spend_budget(sensitivity, target_bpw)
-    seconds = time.monotonic() - started
-    quantize_folder(model, folder, allocation, console)
-    return seconds
+        if done.returncode:
+            raise SystemExit(f"{command[0]} ended with {done.returncode}:\n{done.stderr[-3000:]}")
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        note.write_text(f"{seconds}\n")
+        return seconds
 
 
-def make_uniform(model: Path, folder: Path, bits: int) -> None:
-    """Write what ``mlx_lm.convert`` makes of ``model`` by itself."""
-    from mlx_lm import convert
-
-    with contextlib.redirect_stdout(io.StringIO()):
-        convert(str(model), str(folder), quantize=True, q_bits=bits, q_group_size=GROUP_SIZE)
+def _preload(command: Sequence[str]) -> dict[str, str]:
+    """The BLAS that hubtool takes, for a peer that looks for none."""
+    blas = prefer_fast_blas()
+    return {"LD_PRELOAD": blas} if blas and command[0] != sys.executable else {}
 
 
-def score(
-    model: Path, quants: Sequence[tuple[str, Path]], tokens: int, console: Console = SILENT
-) -> list[Row]:
-    """Every quant against the base, over the same held-out tokens."""
-    text = HELDOUT.read_text(encoding="utf-8")
-    return [
-        Row(
-            name,
-            stats_of_folder(folder),
-            mean_kl(model, folder, text, tokens=tokens, console=console),
+def make_ours(maker: Maker, rounding: str, sizes: Sequence[str]) -> None:
+    """hubtool's quants with one rounding: measured once, spent at every size."""
+    options = maker.options
+    common = ["--rounding", rounding]
+    for key in ("candidate_bits", "group_sizes"):
+        if getattr(options, key):
+            common += [f"--{key.replace('_', '-')}", getattr(options, key)]
+    asked = "-".join(["ours", *common[1::2], str(options.calibration_tokens)]).replace(",", "")
+    tokens = ["--tokens", str(options.calibration_tokens)]
+    measured, seconds = maker.decide(
+        f"{asked}.json",
+        lambda out: _hubtool("measure", maker.base, "--out", out, *common, *tokens),
+    )
+    for size in sizes:
+        maker.make(
+            f"hubtool {rounding} {size} {'-'.join(asked.split('-')[2:])}",
+            seconds,
+            lambda folder, size=size: _hubtool(
+                *("quantize", maker.base, folder, "--sensitivity", measured),
+                *("--stored-bpw", size, "--rounding", rounding),
+            ),
         )
-        for name, folder in quants
+
+
+def make_uniform(maker: Maker, sizes: Sequence[str]) -> None:
+    """What ``mlx_lm.convert -q`` makes by itself; a size is bits or bits/group."""
+    for size in sizes:
+        bits, _, group = size.partition("/")
+        code = (
+            "import sys; from hubtool.quantize.blas import prefer_fast_blas; prefer_fast_blas();"
+            "from mlx_lm import convert; convert(sys.argv[1], sys.argv[2], quantize=True,"
+            f"q_bits={int(bits)}, q_group_size={int(group or 64)})"
+        )
+        maker.make(
+            f"mlx-lm uniform {bits} g{group or 64}",
+            None,
+            lambda folder, code=code: [sys.executable, "-c", code, str(maker.base), str(folder)],
+        )
+
+
+def make_peer(maker: Maker, name: str, python: str, script: str, target: str) -> None:
+    """What another tool decides at ``target`` of its own budget, written by mlx-lm as decided."""
+    tokens = maker.options.calibration_tokens
+    decided, _ = maker.decide(
+        f"{script}-{tokens}-{target}.json",
+        lambda out: [
+            *(python, str(PEERS / f"{script}.py"), str(maker.base), str(maker.windows), str(out)),
+            *("--target-bpw", target),
+        ],
+    )
+    maker.make(
+        f"{name} {target}",
+        json.loads(decided.read_text())["cpu_seconds"],  # without loading the model
+        lambda folder: [
+            *(sys.executable, str(PEERS / "write.py")),
+            *map(str, (maker.base, decided, folder)),
+        ],
+    )
+
+
+def _hubtool(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "hubtool", *map(str, arguments)]
+
+
+def score(base: Path, rows: Sequence[Row], options: argparse.Namespace, console: Console) -> None:
+    """Fill in ``scores``: kl, kl_error (own scorer only), kl_p99, top1, ppl."""
+    if options.referee:
+        for start in range(0, len(rows), AT_ONCE):
+            _referee(base, rows[start : start + AT_ONCE], options)
+    else:
+        _own_scorer(base, rows, options, console)
+
+
+def _own_scorer(
+    base: Path, rows: Sequence[Row], options: argparse.Namespace, console: Console
+) -> None:
+    from hubtool.quantize.distance import base_perplexity, distance_of
+    from hubtool.quantize.divergence import compare_models, text_windows
+    from hubtool.quantize.heldout import load_heldout
+    from hubtool.quantize.loading import load_tokenizer
+    from hubtool.quantize.predictor import Opening
+
+    tokenizer, opening = load_tokenizer(base), Opening()
+    if options.text:
+        text = options.text.read_text(encoding="utf-8")
+        windows = text_windows(tokenizer, text, tokens=options.tokens, window=options.window)
+    else:
+        found = load_heldout().token_windows(tokenizer, options.tokens, longest=options.window)
+        windows = tuple(one.tokens for one in found)
+    quants = {row.name: opening.quant(base, row.folder) for row in rows}
+    scores = compare_models(opening.base(base), quants, windows, console)
+    for row in rows:
+        distance = distance_of(scores[row.name])
+        perplexity = base_perplexity(scores[row.name])
+        row.scores = {
+            "kl": distance.mean_nats.value,
+            "kl_error": (distance.mean_nats.high - distance.mean_nats.low) / 2,
+            "kl_p99": distance.p99_nats.value,
+            "top1": distance.top1_agreement.value,
+            "ppl": perplexity * distance.perplexity_ratio.value,
+            "base_ppl": perplexity,
+            "positions": sum(map(len, windows)),
+        }
+
+
+def _referee(base: Path, rows: Sequence[Row], options: argparse.Namespace) -> None:
+    with tempfile.TemporaryDirectory() as names:
+        links = [Path(names) / str(number) for number in range(len(rows))]
+        for link, row in zip(links, rows, strict=True):
+            link.symlink_to(row.folder)
+        command = [options.referee_python, str(options.referee), str(base), *map(str, links)]
+        command += ["--text", str(options.text), "--tokens", str(options.tokens)]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    report = json.loads(done.stdout)
+    for row, found in zip(rows, report["quants"], strict=True):
+        row.scores = {key: found[key] for key in ("kl", "kl_p99", "top1", "ppl")}
+        row.scores |= {"base_ppl": report["base"]["ppl"], "positions": report["positions"]}
+        if abs(found["bpw"] - row.stored_bpw) > 0.01:
+            raise SystemExit(f"{row.name}: the referee counts {found['bpw']} bits per weight")
+
+
+def unbeaten(row: Row, rows: Sequence[Row]) -> bool:
+    """Whether no quant of ours of at most this row's size is nearer to the base."""
+    ours = [
+        one.scores["kl"]
+        for one in rows
+        if one.is_ours and one.stored_bpw <= row.stored_bpw * SAME_SIZE
     ]
+    return not row.is_ours and bool(ours) and min(ours) > row.scores["kl"]
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The rows for people, with each KL as a ratio to the first row's."""
-    head = ("quant", "nominal bpw", "stored bpw", "KL, nats/token", "ratio", "top-1", "deciding")
-    lines = [head, *(_cells(row, rows[0].kl.mean_nats) for row in rows)]
-    widths = [max(len(cells[place]) for cells in lines) for place in range(len(head))]
-    return "\n".join(
-        "  ".join([cells[0].ljust(widths[0]), *map(str.rjust, cells[1:], widths[1:])])
-        for cells in lines
-    )
-
-
-def _cells(row: Row, first_nats: float) -> tuple[str, ...]:
-    return (
-        row.name,
-        f"{row.stats.nominal_bpw:.3f}",
-        f"{row.stats.stored_bpw:.3f}",
-        f"{row.kl.mean_nats:.4f} ± {row.kl.standard_error_nats:.4f}",
-        f"{row.kl.mean_nats / first_nats:.2f}",
-        f"{row.kl.top1_agreement:.1%}",
-        "" if row.deciding_seconds is None else f"{row.deciding_seconds:.0f} s",
-    )
-
-
-def _as_json(row: Row) -> dict[str, object]:
-    return {
-        "name": row.name,
-        "nominal_bpw": row.stats.nominal_bpw,
-        "stored_bpw": row.stats.stored_bpw,
-        "deciding_seconds": row.deciding_seconds,
-        **row.kl.to_json(),
-    }
+    """The rows by size, for people (and Markdown)."""
+    lines = [
+        "| quant | stored bpw | KL, nats/token | p99 | top-1 | ppl | decide | convert | |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---|",
+    ]
+    for row in sorted(rows, key=lambda one: (round(one.stored_bpw, 2), -one.scores["kl"])):
+        error = row.scores.get("kl_error")
+        lines.append(
+            f"| {row.name} | {row.stored_bpw:.3f} | {row.scores['kl']:.4f}"
+            f"{'' if error is None else f' ± {error:.4f}'} | {row.scores['kl_p99']:.3f} "
+            f"| {row.scores['top1']:.1%} | {row.scores['ppl']:.3f} "
+            f"| {'' if row.decide is None else f'{row.decide:.0f} s'} | {row.convert:.0f} s "
+            f"| {'**not beaten**' if unbeaten(row, rows) else ''} |"
+        )
+    return "\n".join(lines)
 
 
 def compare(options: argparse.Namespace, work: Path, console: Console) -> list[Row]:
-    """Make all quants and score them; hubtool's comes first."""
-    model: Path | None = options.model
-    if model is None:
+    """Make all quants and score them."""
+    base: Path | None = options.model
+    if base is None:
         from hubtool.demo.smollm2 import build_smollm2
 
-        model = build_smollm2(work / "base", console)
-    mixed = f"hubtool, {options.target_bpw:g} bpw of {options.candidate_bits} bit"
-    seconds = make_mixed(
-        model,
-        work / mixed,
-        target_bpw=options.target_bpw,
-        candidate_bits=[int(bits) for bits in options.candidate_bits.split(",")],
-        calibration_tokens=options.calibration_tokens,
-        console=console,
-    )
-    names = [mixed]
-    for bits in UNIFORM:
-        names.append(f"mlx-lm, uniform {bits} bit")
-        make_uniform(model, work / names[-1], bits)
-    rows = score(model, [(name, work / name) for name in names], options.tokens, console)
-    return [dataclasses.replace(rows[0], deciding_seconds=seconds), *rows[1:]]
+        base = work / "base"
+        if not base.is_dir():
+            build_smollm2(base, console)
+    maker = Maker(base, work, options)
+    for rounding in _listed(options.rounding):
+        make_ours(maker, rounding, _listed(options.stored_bpw))
+    make_uniform(maker, _listed(options.uniform))
+    for target in _listed(options.dynamic):
+        make_peer(maker, "mlx-lm dynamic_quant 4/8", sys.executable, "dynamic_quant", target)
+    if options.optiq:
+        make_peer(maker, "mlx-optiq exact 4/8", options.optiq, "optiq_allocation", "5.0")
+    score(base, maker.rows, options, console)
+    return maker.rows
+
+
+def _listed(text: str) -> list[str]:
+    return [one for one in text.split(",") if one]
 
 
 def main() -> None:
     """Parse, make, compare, print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("model", nargs="?", type=Path, help="folder of a base model")
-    parser.add_argument("--target-bpw", type=float, default=5.0)
-    parser.add_argument("--candidate-bits", default="4,8")
-    parser.add_argument("--tokens", type=int, default=2048, help="held-out tokens to compare on")
-    parser.add_argument("--calibration-tokens", type=int, default=3072)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--stored-bpw", default="5.0,5.5,6.34", help="sizes of hubtool's quants")
+    parser.add_argument("--rounding", default="nearest", help="nearest,search,gptq,awq")
+    parser.add_argument("--candidate-bits", help="widths to choose from; by default hubtool's")
+    parser.add_argument("--group-sizes", help="group sizes likewise")
+    parser.add_argument("--uniform", default="4,4/32,5,6,8", help="bits or bits/group of mlx-lm")
+    parser.add_argument("--dynamic", default="5.0", help="budgets of mlx-lm's dynamic_quant")
+    parser.add_argument("--optiq", help="python of an environment with mlx-optiq")
+    parser.add_argument("--calibration-tokens", type=int, default=512)
+    parser.add_argument("--text", type=Path, help="held-out text; hubtool's own if unset")
+    parser.add_argument("--tokens", type=int, default=3072, help="held-out tokens to compare on")
+    parser.add_argument("--window", type=int, default=256, help="tokens of a window")
+    parser.add_argument("--referee", type=Path, help="script that scores instead, on --text")
+    parser.add_argument("--referee-python", default=sys.executable, help="the python that runs it")
+    parser.add_argument("--work", type=Path, help="keep the quants here, and use what is there")
+    parser.add_argument("--json", metavar="FILE", help="write the rows there as well; - for stdout")
     options = parser.parse_args()
+    if options.referee and not options.text:
+        parser.error("--referee needs --text")
     blas = describe_blas(prefer_fast_blas())
     with tempfile.TemporaryDirectory() as work:
-        rows = compare(options, Path(work), Console.for_process())
-    if options.json:
-        print(json.dumps([_as_json(row) for row in rows], indent=2))
+        rows = compare(options, options.work or Path(work), Console.for_process())
+    found = [{**dataclasses.asdict(row), "folder": row.folder.name} for row in rows]
+    if options.json and options.json != "-":
+        Path(options.json).write_text(json.dumps(found, indent=1) + "\n")
+    if options.json == "-":
+        print(json.dumps(found, indent=1))
     else:
-        print(f"{rows[0].kl.positions} held-out positions; {blas}\n{table(rows)}")
+        positions = rows[0].scores["positions"]
+        print(f"{positions} held-out positions; {blas}\n\n{table(rows)}")
 
 
 if __name__ == "__main__":

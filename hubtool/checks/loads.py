@@ -8,7 +8,6 @@ from pathlib import Path
 from hubtool.artifact.layout import read_json_object
 from hubtool.base.architecture import is_known
 from hubtool.checks.interface import NO_WEIGHTS_HERE, CheckSubject, Finding, verdict
-from hubtool.console import format_bytes
 
 FINDS = {
     "loads/generates": "stock mlx-lm loads it and writes text, with finite logits",
@@ -88,22 +87,24 @@ def _first_words(subject: CheckSubject) -> tuple[str, bool]:
 
 
 def _near_base(subject: CheckSubject) -> Finding:
-    from hubtool.quantize.divergence import mean_kl
+    from hubtool.quantize.distance import mean_kl
+    from hubtool.quantize.divergence import compare_models, text_windows
+    from hubtool.quantize.loading import load_tokenizer
+    from hubtool.quantize.predictor import Opening
     from hubtool.quantize.reference import free_bytes
 
     if subject.base_folder is None:
         return Finding("loads/near-base", "skip", "the base's weights are not here")
-    needed = 2 * _weights_bytes(subject.base_folder) + 2 * _weights_bytes(subject.folder)
-    if needed > free_bytes():
-        reason = f"both models need about {format_bytes(needed)} of memory, more than is free"
-        return Finding("loads/near-base", "skip", reason)
-    kl = mean_kl(
-        subject.base_folder,
-        subject.folder,
-        TEXT,
-        tokens=KL_TOKENS,
-        trust_remote_code=subject.trust_remote_code,
-    ).mean_nats
+    held = _weights_bytes(subject.base_folder) + _weights_bytes(subject.folder)
+    opening = Opening(streamed=2 * held > free_bytes(), trust_remote_code=subject.trust_remote_code)
+    tokenizer = load_tokenizer(subject.base_folder, trust_remote_code=subject.trust_remote_code)
+    name = str(subject.folder)
+    scores = compare_models(
+        opening.base(subject.base_folder),
+        {name: opening.quant(subject.base_folder, subject.folder)},
+        text_windows(tokenizer, TEXT, tokens=KL_TOKENS, window=KL_TOKENS),
+    )
+    kl = mean_kl(scores[name])
     return verdict(
         "loads/near-base",
         f"KL to the base is {kl:.3f} nats a token, above {KL_BOUND:g}" if kl > KL_BOUND else None,

@@ -16,7 +16,7 @@ from hubtool.errors import DiskFull, QuantizationDiffers
 from hubtool.quantize.allocation import Allocation
 from hubtool.quantize.blas import prefer_fast_blas
 from hubtool.quantize.choice import UNQUANTIZED, Choice
-from hubtool.quantize.loading import load_lazily
+from hubtool.quantize.loading import cast_as_declared, load_lazily
 
 if TYPE_CHECKING:
     import mlx.nn as nn
@@ -36,7 +36,6 @@ CARRIED = (
     "generation_config.json",
     "*.py",
 )
-DTYPES = ("float16", "bfloat16", "float32")
 
 
 def quantize_folder(
@@ -96,7 +95,7 @@ def require_as_allocated(stats: QuantStats, allocation: Allocation) -> None:
 def _write(model: nn.Module, config: dict[str, Any], folder: Path, allocation: Allocation) -> None:
     from mlx_lm.utils import quantize_model, save_config, save_model
 
-    _cast(model, config)
+    cast_as_declared(model, config)
     sizes = {one.group_size for one in allocation.components if one.choice.is_quantized}
     model, config = quantize_model(
         model,
@@ -121,25 +120,6 @@ def _predicate(allocation: Allocation) -> Callable[[str, nn.Module], bool | dict
         return {"group_size": choice.group_size, "bits": choice.bits, "mode": "affine"}
 
     return predicate
-
-
-def _cast(model: nn.Module, config: dict[str, Any]) -> None:
-    """Floats in the base's declared dtype, as mlx-lm's own conversion leaves them."""
-    import mlx.core as mx
-    from mlx.utils import tree_map_with_path
-
-    text = config.get("text_config") or {}
-    names = (config.get("torch_dtype"), config.get("dtype"), text.get("dtype"))
-    name = next((name for name in names if name in DTYPES), None)
-    if name is None:
-        return
-    dtype, castable = getattr(mx, name), getattr(model, "cast_predicate", lambda _: True)
-
-    def cast(path: str, array: mx.array) -> mx.array:
-        floating = mx.issubdtype(array.dtype, mx.floating)
-        return array.astype(dtype) if floating and castable(path) else array
-
-    model.update(tree_map_with_path(cast, model.parameters()))
 
 
 def _carried_files(source: Path) -> list[Path]:

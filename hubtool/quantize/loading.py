@@ -9,7 +9,10 @@ from hubtool.artifact.layout import read_json_object
 from hubtool.errors import BrokenShard, PathNotFound, RemoteCodeNeeded, UnknownArchitecture
 
 if TYPE_CHECKING:
+    import mlx.core as mx
     import mlx.nn as nn
+
+DTYPES = ("float16", "bfloat16", "float32")
 
 
 def load_lazily(folder: Path, *, trust_remote_code: bool = False) -> nn.Module:
@@ -45,6 +48,25 @@ def load_tokenizer(folder: Path, *, trust_remote_code: bool = False) -> Any:
     from mlx_lm.utils import load_tokenizer as load
 
     return load(folder, {"trust_remote_code": trust_remote_code})
+
+
+def cast_as_declared(model: nn.Module, config: dict[str, Any]) -> None:
+    """Floats in the dtype that ``config`` declares, as mlx-lm's own conversion leaves them."""
+    import mlx.core as mx
+    from mlx.utils import tree_map_with_path
+
+    text = config.get("text_config") or {}
+    names = (config.get("torch_dtype"), config.get("dtype"), text.get("dtype"))
+    name = next((name for name in names if name in DTYPES), None)
+    if name is None:
+        return
+    dtype, castable = getattr(mx, name), getattr(model, "cast_predicate", lambda _: True)
+
+    def cast(path: str, array: mx.array) -> mx.array:
+        floating = mx.issubdtype(array.dtype, mx.floating)
+        return array.astype(dtype) if floating and castable(path) else array
+
+    model.update(tree_map_with_path(cast, model.parameters()))
 
 
 def _config(folder: Path) -> dict[str, Any]:

@@ -52,18 +52,6 @@ def test_every_sample_of_the_own_mix_has_an_id_of_its_own_and_is_used_once() -> 
     assert len({(sample.text, str(sample.messages)) for sample in samples}) == len(samples)
 
 
-def test_the_mix_is_not_in_the_held_out_text() -> None:
-    heldout = Path(__file__).parents[3] / "benchmarks" / "heldout.txt"
-    text = " ".join(heldout.read_text(encoding="utf-8").split())
-    for samples in load_mix().samples.values():
-        for sample in samples:
-            parts = [sample.text or "", *(turn["content"] for turn in sample.messages)]
-            for part in parts:
-                said = part.split()
-                runs = (" ".join(said[at : at + 8]) for at in range(len(said) - 7))
-                assert not [run for run in runs if run in text], sample.id
-
-
 def test_the_hash_is_of_names_and_bytes(tmp_path: Path) -> None:
     first = load_mix(write_mix(tmp_path / "a", prose=["one two"], code=["x = 1"]))
     again = load_mix(write_mix(tmp_path / "b", code=["x = 1"], prose=["one two"]))
