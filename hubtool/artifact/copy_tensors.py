@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from hubtool.artifact.headers import BITS_PER_ELEMENT, LENGTH_BYTES, TensorInfo
+from hubtool.artifact.headers import BITS_PER_ELEMENT, TensorInfo
+from hubtool.artifact.write_tensors import header_of
 
 if TYPE_CHECKING:
     import numpy as np
 
 CHUNK_BYTES = 8_000_000
-ALIGNMENT_BYTES = 8
 _TO_BF16 = ("F16", "F32", "F64")
 
 
@@ -63,27 +62,12 @@ def copy_tensors(
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(target.name + ".partial")
     with temporary.open("wb") as stream:
-        stream.write(_header(copies))
+        stream.write(header_of(copies))
         for copy in copies:
             for chunk in _chunks(copy):
                 stream.write(chunk)
                 advance(len(chunk))
     temporary.replace(target)
-
-
-def _header(copies: Sequence[TensorCopy]) -> bytes:
-    entries: dict[str, Any] = {"__metadata__": {"format": "mlx"}}
-    at = 0
-    for copy in copies:
-        entries[copy.name] = {
-            "dtype": copy.dtype,
-            "shape": list(copy.shape),
-            "data_offsets": [at, at + copy.size_bytes],
-        }
-        at += copy.size_bytes
-    text = json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * (-len(text) % ALIGNMENT_BYTES)
-    return len(text).to_bytes(LENGTH_BYTES, "little") + text
 
 
 def _chunks(copy: TensorCopy) -> Iterator[bytes]:

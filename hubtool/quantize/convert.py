@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from hubtool.artifact.stats import QuantStats, stats_of_folder
 from hubtool.console import SILENT, Console, format_bytes
@@ -16,10 +12,9 @@ from hubtool.errors import DiskFull, QuantizationDiffers
 from hubtool.quantize.allocation import Allocation
 from hubtool.quantize.blas import prefer_fast_blas
 from hubtool.quantize.choice import UNQUANTIZED, Choice
-from hubtool.quantize.loading import cast_as_declared, load_lazily
-
-if TYPE_CHECKING:
-    import mlx.nn as nn
+from hubtool.quantize.loading import load_lazily
+from hubtool.quantize.planned import PlannedQuant
+from hubtool.quantize.rounding.apply import NEAREST, RoundingOptions, round_components
 
 SPARE_BYTES = 16_000_000  # for headers, config, index and what others write meanwhile
 # taken over byte for byte: writing a tokenizer anew can lose what a newer library put there
@@ -44,11 +39,13 @@ def quantize_folder(
     allocation: Allocation,
     console: Console = SILENT,
     *,
+    rounding: RoundingOptions = NEAREST,
     trust_remote_code: bool = False,
 ) -> QuantStats:
     """Write the quantized language model to ``out_folder``; returns what its bytes say.
 
-    Equal input gives equal bytes on the same machine. The folder appears whole
+    One component's weight is in memory at a time, whatever the size of the
+    model. Equal input gives equal bytes on the same machine. The folder appears whole
     or not at all. Raises QuantizationDiffers if the written file does not hold
     the allocated widths, DiskFull before writing without room.
     """
@@ -59,9 +56,18 @@ def quantize_folder(
     try:
         model = load_lazily(model_folder, trust_remote_code=trust_remote_code)
         config = json.loads((model_folder / "config.json").read_text(encoding="utf-8"))
-        _require_room(model_folder, draft, model, allocation)
-        with contextlib.redirect_stdout(io.StringIO()):  # mlx-lm prints
-            _write(model, config, draft, allocation)
+        planned = PlannedQuant(model, config, allocation)
+        del model
+        _require_room(model_folder, draft, planned)
+        with planned.writing(draft) as write:
+            round_components(
+                model_folder,
+                allocation,
+                rounding,
+                write,
+                console,
+                trust_remote_code=trust_remote_code,
+            )
         _carry_over(model_folder, draft)
         stats = stats_of_folder(draft)
         require_as_allocated(stats, allocation)
@@ -92,36 +98,6 @@ def require_as_allocated(stats: QuantStats, allocation: Allocation) -> None:
             )
 
 
-def _write(model: nn.Module, config: dict[str, Any], folder: Path, allocation: Allocation) -> None:
-    from mlx_lm.utils import quantize_model, save_config, save_model
-
-    cast_as_declared(model, config)
-    sizes = {one.group_size for one in allocation.components if one.choice.is_quantized}
-    model, config = quantize_model(
-        model,
-        config,
-        min(sizes, default=allocation.group_size),  # it quantizes no row that this does not divide
-        min(allocation.candidate_bits),
-        mode="affine",
-        quant_predicate=_predicate(allocation),  # by name: its position has changed before
-    )
-    save_model(folder, model, donate_model=True)
-    save_config(config, config_path=folder / "config.json")
-
-
-def _predicate(allocation: Allocation) -> Callable[[str, nn.Module], bool | dict[str, Any]]:
-    """What mlx-lm asks for each module; a module that was not allocated stays as it is."""
-    choices = {item.name: item.choice for item in allocation.components}
-
-    def predicate(path: str, module: nn.Module) -> bool | dict[str, Any]:
-        choice = choices.get(path, UNQUANTIZED)
-        if not choice.is_quantized:
-            return False
-        return {"group_size": choice.group_size, "bits": choice.bits, "mode": "affine"}
-
-    return predicate
-
-
 def _carried_files(source: Path) -> list[Path]:
     found = {file for pattern in CARRIED for file in source.glob(pattern)}
     return sorted(file for file in found if file.is_file())
@@ -134,13 +110,10 @@ def _carry_over(source: Path, target: Path) -> None:
         shutil.copyfile(file, copy)
 
 
-def _require_room(source: Path, draft: Path, model: nn.Module, allocation: Allocation) -> None:
+def _require_room(source: Path, draft: Path, planned: PlannedQuant) -> None:
     """Refuse before writing: a safetensors writer on a full disk leaves a torn file."""
-    needed = (
-        _weight_bytes(model, allocation)
-        + sum(file.stat().st_size for file in _carried_files(source))
-        + SPARE_BYTES
-    )
+    carried = sum(file.stat().st_size for file in _carried_files(source))
+    needed = planned.size_bytes + carried + SPARE_BYTES
     free = shutil.disk_usage(draft).free
     if needed > free:
         raise DiskFull(
@@ -148,16 +121,3 @@ def _require_room(source: Path, draft: Path, model: nn.Module, allocation: Alloc
             f"{format_bytes(free)} are free",
             "free some space, then run the same command: it goes on where it stopped",
         )
-
-
-def _weight_bytes(model: nn.Module, allocation: Allocation) -> int:
-    """What the tensors of ``model`` take once it is quantized."""
-    from mlx.utils import tree_flatten
-
-    stored: dict[str, int] = {name: one.nbytes for name, one in tree_flatten(model.parameters())}
-    quantized = 0.0
-    for item in allocation.components:
-        if item.choice.is_quantized:
-            stored.pop(f"{item.name}.weight", None)
-            quantized += item.parameters * item.choice.stored_bits / 8
-    return int(quantized) + sum(stored.values())

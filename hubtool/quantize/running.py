@@ -38,14 +38,14 @@ class Use:
     @property
     def multiplies(self) -> bool:
         """Whether activations go in; otherwise rows are looked up by token id."""
-        return bool(_float_places(self.args))
+        return bool(float_places(self.args))
 
     def outputs_with(self, weight: mx.array) -> list[mx.array]:
         """The call's outputs with ``weight`` in place and no bias: linear in ``weight``."""
         module = self.component.module
         bias = module.pop("bias", None)
         try:
-            return _as_list(_call_with(module, weight, self.original, self.args, self.kwargs))
+            return _as_list(call_with(module, weight, self.original, self.args, self.kwargs))
         finally:
             if bias is not None:
                 module.bias = bias
@@ -144,15 +144,15 @@ class RunningModel:
         module, stored = use.component.module, self._weights[use.component.name]
         if not use.multiplies:
             return stored.rows(
-                lambda array: _call_with(module, array, use.original, use.args, use.kwargs)
+                lambda array: call_with(module, array, use.original, use.args, use.kwargs)
             )
-        places = _float_places(use.args)
+        places = float_places(use.args)
 
         def run(weight: mx.array, floats: Sequence[mx.array]) -> Any:
             args = list(use.args)
             for place, array in zip(places, floats, strict=True):
                 args[place] = array
-            return _call_with(module, weight, use.original, tuple(args), use.kwargs)
+            return call_with(module, weight, use.original, tuple(args), use.kwargs)
 
         @mx.custom_function
         def forward(*floats: mx.array) -> Any:
@@ -186,7 +186,7 @@ class _Exchange:
         self._weights[self._name] = self._before
 
 
-def _call_with(
+def call_with(
     module: Any, weight: mx.array, original: Original, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """``original`` on ``module`` as if ``weight`` were its weight. Builds the graph only."""
@@ -213,7 +213,7 @@ def _cast_others(model: nn.Module, components: Sequence[Component]) -> None:
     nn.Module.update(model, tree_unflatten(others))
 
 
-def _float_places(args: tuple[Any, ...]) -> list[int]:
+def float_places(args: tuple[Any, ...]) -> list[int]:
     import mlx.core as mx
 
     return [

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 RoundingName = Literal["nearest", "search", "gptq", "awq"]
 ROUNDINGS: tuple[RoundingName, ...] = ("nearest", "search", "gptq", "awq")
 DEFAULT_ROUNDING: RoundingName = "nearest"
+FULL_MOMENTS: tuple[RoundingName, ...] = ("gptq",)  # the others look at the diagonal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +69,13 @@ class Rounding(Protocol):
 
 def rounding_of(name: RoundingName) -> Rounding:
     """The way of rounding called ``name``. What it needs is imported now."""
+    from hubtool.quantize.rounding.gptq import round_with_compensation
     from hubtool.quantize.rounding.nearest import round_to_nearest
+    from hubtool.quantize.rounding.search import round_by_search
 
-    known: dict[str, Rounding] = {"nearest": round_to_nearest}
+    known: dict[str, Rounding] = {
+        "nearest": round_to_nearest,
+        "search": round_by_search,
+        "gptq": round_with_compensation,
+    }
     return known[name]

@@ -11,7 +11,9 @@ _TOGETHER = 8  # values of b bits each are b whole bytes
 
 
 def pack(values: np.ndarray[Any, Any], bits: int) -> np.ndarray[Any, Any]:
-    """``values`` (uint8, shape (rows, n), n a multiple of 32) as uint32 words, (rows, n x bits / 32).
+    """``values`` (uint8, shape (rows, n)) as uint32 words of shape (rows, n x bits / 32).
+
+    n is a multiple of 32.
 
     The format is one stream of bits a row, the low bits of the first value
     first (a test lets mlx read it back).

@@ -1,0 +1,112 @@
+"""Rounding a model as an allocation says."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hubtool.console import SILENT, Console
+from hubtool.errors import CalibrationInvalid
+from hubtool.quantize.blas import needs_column_major
+from hubtool.quantize.components import Component
+from hubtool.quantize.loading import load_lazily, load_tokenizer
+from hubtool.quantize.rounding.interface import (
+    FULL_MOMENTS,
+    Packed,
+    RoundingName,
+    rounding_of,
+)
+from hubtool.quantize.rounding.streaming import FreshWeights, RoundingPass, Sink
+
+if TYPE_CHECKING:
+    import mlx.nn as nn
+
+    from hubtool.quantize.allocation import Allocation
+    from hubtool.quantize.calibration import CalibrationMix
+
+WINDOW = 512  # tokens in each row of the batch, at most
+
+
+@dataclasses.dataclass(frozen=True)
+class RoundingOptions:
+    """How to round. Moments are taken over about ``tokens`` tokens of ``mix`` (None: our own)."""
+
+    name: RoundingName
+    mix: CalibrationMix | None = None
+    tokens: int = 3072
+
+
+NEAREST = RoundingOptions("nearest")
+
+
+def round_components(
+    folder: Path,
+    allocation: Allocation,
+    want: RoundingOptions,
+    sink: Sink,
+    console: Console = SILENT,
+    *,
+    trust_remote_code: bool = False,
+) -> None:
+    """Hand each component that ``allocation`` quantizes to ``sink``, rounded as wanted.
+
+    With ``nearest`` none is: that is what mlx does by itself. Raises
+    CalibrationInvalid for a mix of less than two tokens.
+    """
+    if want.name == "nearest":
+        return
+    model = load_lazily(folder, trust_remote_code=trust_remote_code)
+    choices = {one.name: one.choice for one in allocation.components if one.choice.is_quantized}
+    rounding, source = rounding_of(want.name), FreshWeights(folder, trust_remote_code)
+    with console.task(f"rounding ({want.name})", len(choices), "components") as task:
+
+        def done(name: str, packed: Packed) -> None:
+            sink(name, packed)
+            task.advance(1, name)
+
+        running = RoundingPass(
+            model,
+            _all_components(model),
+            source,
+            choices,
+            rounding,
+            done,
+            full_moments=want.name in FULL_MOMENTS,
+            column_major=needs_column_major(),
+        )
+        windows = even_windows(_tokens(folder, want, trust_remote_code=trust_remote_code))
+        for name in running.run(windows):  # embeddings, and what no token came by
+            done(name, rounding(source.take(name), choices[name], None))
+
+
+def even_windows(tokens: Sequence[int]) -> list[Sequence[int]]:
+    """``tokens`` cut into rows of one length, so that they make a batch; a rest is left out."""
+    length = min(WINDOW, len(tokens))
+    return [tokens[start : start + length] for start in range(0, len(tokens) - length + 1, length)]
+
+
+def _tokens(folder: Path, want: RoundingOptions, *, trust_remote_code: bool) -> list[int]:
+    """The mix's windows one after another."""
+    from hubtool.quantize.calibration import load_mix
+
+    tokenizer = load_tokenizer(folder, trust_remote_code=trust_remote_code)
+    windows = (want.mix or load_mix()).token_windows(tokenizer, want.tokens, longest=WINDOW)
+    tokens = [token for window in windows for token in window.tokens]
+    if len(tokens) < 2:
+        raise CalibrationInvalid("the calibration mix has no text", "add some samples")
+    return tokens
+
+
+def _all_components(model: nn.Module) -> list[Component]:
+    """Every module with a weight of a quantizable kind, quantized or not: all are streamed."""
+    import mlx.nn as nn
+    from mlx.utils import tree_flatten
+
+    leaves = tree_flatten(model.leaf_modules(), is_leaf=nn.Module.is_module)
+    return [
+        Component(name, module, int(module.weight.size))
+        for name, module in leaves
+        if hasattr(module, "to_quantized")
+    ]

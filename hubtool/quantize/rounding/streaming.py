@@ -1,0 +1,133 @@
+"""Rounding all components within one forward pass over the calibration mix.
+
+The model runs over all windows at once. When a component is called, its inputs
+are known: their second moments are taken, the weight is read from disk and
+rounded, and the call's output is computed from the rounded weight. So a later
+component is rounded for the inputs that it will have in the quant. At most one
+component's weight is in memory at a time, beside the activations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hubtool.artifact.layout import read_json_object
+from hubtool.quantize.choice import Choice
+from hubtool.quantize.components import Component
+from hubtool.quantize.loading import cast_as_declared, load_lazily
+from hubtool.quantize.rounding.interface import Moments, Packed, Rounding
+from hubtool.quantize.running import RunningModel, Use, call_with, float_places
+
+if TYPE_CHECKING:
+    import mlx.core as mx
+    import mlx.nn as nn
+
+Sink = Callable[[str, Packed], None]
+MOST_FULL_DIMS = 8192  # of which the full moments are taken: 256 MB in float32
+
+
+class FreshWeights:
+    """Components' weights from a checkpoint, each read anew when it is asked for and not kept."""
+
+    def __init__(self, folder: Path, trust_remote_code: bool) -> None:
+        self._folder, self._trust = folder, trust_remote_code
+        self._modules: dict[str, Any] = {}
+
+    def take(self, name: str) -> mx.array:
+        """The weight of component ``name``, in the type that the config declares."""
+        import mlx.nn as nn
+        from mlx.utils import tree_flatten
+
+        if name not in self._modules:  # the first time, or asked for twice
+            model = load_lazily(self._folder, trust_remote_code=self._trust)
+            cast_as_declared(model, read_json_object(self._folder / "config.json"))
+            self._modules = dict(tree_flatten(model.leaf_modules(), is_leaf=nn.Module.is_module))
+        weight: mx.array = self._modules.pop(name).weight
+        return weight
+
+
+class RoundingPass(RunningModel):
+    """``model`` (loaded lazily) whose components are rounded as they are called.
+
+    ``choices`` are those of the components to round; the others compute from
+    their own weights. Each rounded one is handed to ``sink`` once.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        components: Sequence[Component],
+        source: FreshWeights,
+        choices: Mapping[str, Choice],
+        rounding: Rounding,
+        sink: Sink,
+        *,
+        full_moments: bool,
+        column_major: bool = False,
+    ) -> None:
+        super().__init__(model, components, {}, column_major=column_major)
+        self._source, self._left = source, dict(choices)
+        self._rounding, self._sink, self._full = rounding, sink, full_moments
+        self._last: tuple[Any, Moments] | None = None
+
+    def run(self, windows: Sequence[Sequence[int]]) -> tuple[str, ...]:
+        """One pass over ``windows`` of equal length; names of components that it did not reach."""
+        import mlx.core as mx
+
+        self._model(mx.array([list(one) for one in windows]))  # its result is never computed
+        self._last = None
+        return tuple(self._left)
+
+    def _compute(self, use: Use) -> Any:
+        import mlx.core as mx
+
+        name, places = use.component.name, float_places(use.args)
+        mx.eval([use.args[place] for place in places])  # all that was computed for them can go
+        weight = self._source.take(name)
+        if not places:
+            return self._look_up(use, weight)
+        if name in self._left:
+            weight = self._round(name, weight, use.args[places[0]])
+        weight = self.lay_out(weight.astype(mx.float32))
+        return call_with(use.component.module, weight, use.original, use.args, use.kwargs)
+
+    def _look_up(self, use: Use, weight: mx.array) -> mx.array:
+        """Rows of an embedding, rounded without moments; the whole may still become a head."""
+        import mlx.core as mx
+
+        out: mx.array = call_with(use.component.module, weight, use.original, use.args, use.kwargs)
+        mx.eval(out)
+        choice = self._left.get(use.component.name)
+        if choice is not None:  # groups lie within rows, so rows can be rounded by themselves
+            packed = self._rounding(out.reshape(-1, out.shape[-1]), choice, None)
+            out = packed.full(choice).reshape(out.shape)
+        return out.astype(mx.float32)
+
+    def _round(self, name: str, weight: mx.array, inputs: mx.array) -> mx.array:
+        """Hand the rounded weight over, and return it in float32."""
+        import mlx.core as mx
+
+        if self._last is None or self._last[0] is not inputs:  # projections of one input share
+            self._last = inputs, moments_of(inputs, full=self._full)
+        choice = self._left.pop(name)
+        packed = self._rounding(weight, choice, self._last[1])
+        mx.eval(packed.weight, packed.scales, packed.biases)
+        self._sink(name, packed)
+        return packed.full(choice)
+
+
+def moments_of(inputs: mx.array, *, full: bool) -> Moments:
+    """Second moments of ``inputs`` (..., input_dims), evaluated."""
+    import mlx.core as mx
+
+    rows = inputs.reshape(-1, inputs.shape[-1]).astype(mx.float32)
+    count = rows.shape[0]
+    if full and rows.shape[1] <= MOST_FULL_DIMS:
+        product = (rows.T @ rows) / count
+        moments = Moments(mx.diag(product), product, count)
+    else:
+        moments = Moments((rows * rows).mean(axis=0), None, count)
+    mx.eval(moments.diagonal, *([moments.full] if moments.full is not None else []))
+    return moments
