@@ -7,11 +7,14 @@ python docs/generate.py --check   exit 1 if one is out of date
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import json
+import operator
 import os
 import re
 import sys
+import types
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +33,7 @@ from hubtool.scores.capability import SIX
 from hubtool.scores.readers import hubtool_json
 from hubtool.scores.readers.hubtool_json import ScoreFile
 from hubtool.scores.readers.interface import Choice
+from hubtool.scores.record import SETTINGS
 
 REFERENCE = Path(__file__).parent / "reference"
 SCORES_EXAMPLE = {
@@ -55,6 +59,10 @@ SCORES_EXAMPLE = {
             "metric": "accuracy",
             "correct": 574,
             "n": 1000,
+            "few_shot": 5,
+            "harness": "lm-evaluation-harness",
+            "harness_version": "0.4.9",
+            "date": "2026-11-20",
         }
     ],
     "baseline_repo": "mlx-community/gemma-4-E4B-it-qat-4bit",
@@ -99,9 +107,18 @@ def manifest_page() -> str:
     return "\n".join(parts) + "\n"
 
 
+def _bare(kind: typing.Any) -> typing.Any:
+    """A type without the conditions that pydantic checks."""
+    if typing.get_origin(kind) is typing.Annotated:
+        return _bare(get_args(kind)[0])
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return functools.reduce(operator.or_, map(_bare, get_args(kind)))
+    return kind
+
+
 def _fields(model: type[BaseModel], prefix: str) -> Iterator[str]:
     for name, field in model.model_fields.items():
-        kind = field.annotation
+        kind = _bare(field.annotation)
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from _fields(kind, f"{prefix}{name}.")
             continue
@@ -133,7 +150,7 @@ def facts_page() -> str:
     parts += [*_fields(Brand, ""), ""]
     parts += ["## words\n", "| call | gives |", "| --- | --- |"]
     for name, word in vars(wording).items():
-        if inspect.isfunction(word) and word.__module__ == wording.__name__ and name[0] != "_":
+        if inspect.isfunction(word) and name in wording.__all__:
             call = f"words.{name}({', '.join(inspect.signature(word).parameters)})"
             parts.append(f"| `{call}` | {_first_line(word)} |")
     parts += ["", "## Filters\n", "| filter | gives |", "| --- | --- |"]
@@ -215,12 +232,27 @@ def scores_page() -> str:
         "and answer filters (`--filter gsm8k=flexible-extract`).\n",
         f"```json\n{text}\n```\n",
         "Values are percentages, 0 to 100, as exact as they were measured; `correct` and `n` are "
-        "better still, and win over a rounded value. The Capability Score is the unweighted mean "
-        f"of {', '.join(SIX)}; it is only called that if all six are there on both sides with "
-        "the same settings (metric, n, few_shot, harness and version, as far as both name them) "
-        "and none was cut short. Intervals are of 95 %: Wilson's, or from a standard error that "
-        "a harness gave. Where both sides list `failed_items` (lm-evaluation-harness does with "
-        "`--log_samples`, BFCL always), they are compared item by item: McNemar's exact test.\n",
+        "better still, and win over a rounded value. A value of 1 and less may be a fraction, and "
+        "is refused without counts. A number in the brackets of `display_name` is `n`, or "
+        "`100 of 1000` for a part of a set.\n",
+        "## The mean, and what may be claimed\n",
+        f"The Capability Score is the unweighted mean of {', '.join(SIX)}; other benchmarks stand "
+        "below it and are in no mean. It is only called that if all six are there on both sides, "
+        "none was cut short, and the settings are the same "
+        f"({', '.join(SETTINGS)}):\n\n"
+        "- a setting that both sides tell and that differs: the row is not comparable, and neither "
+        "is the mean\n"
+        "- a setting that one side alone tells: the card gives the difference, names the setting, "
+        "says that both may not have been measured alike, and claims no gain; the mean is not "
+        "called the Capability Score\n"
+        "- a setting that neither side tells: taken as the same\n\n"
+        "Benchmarks that only one side has are left out of the comparison and named. "
+        "`hubtool scores validate` tells the same.\n",
+        "Intervals are of 95 %: Wilson's from counts or `n`; of a score without `correct`, from "
+        "the standard error that a harness gave, unless that is 0. Where both sides list "
+        "`failed_items` (lm-evaluation-harness does with `--log_samples`, BFCL always) and no "
+        "setting differs, they are compared item by item: McNemar's exact test.\n",
+        "## Fields\n",
         "| field of a score | type | default | meaning |",
         "| --- | --- | --- | --- |",
         *_fields(model, ""),

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from hubtool.artifact.stats import ComponentBits
-from hubtool.card.score_chart import CANDIDATE_NAME, draw_scores, note
+from hubtool.card.score_chart import CANDIDATE_NAME, draw_scores, notes_on
 from hubtool.card.width_chart import ON_CARD, WHOLE_MAP, draw_widths
 from hubtool.card.width_grid import Cell, Row, Stack, grid_of, plain
 from hubtool.scores.capability import Comparison
@@ -92,7 +92,8 @@ def scores_alt(rows: Sequence[Comparison], baseline_name: str) -> str:
         values = [_value_words(row.candidate_percent, row.candidate_interval)]
         if row.baseline_percent is not None:
             values.append(_value_words(row.baseline_percent, row.baseline_interval))
-        told.append(f"{_clipped(row.display_name)}{note(row)} {' against '.join(values)}")
+        notes = f" ({', '.join(notes_on(row))})" if notes_on(row) else ""
+        told.append(f"{_clipped(row.display_name)}{notes} {' against '.join(values)}")
     return f"Benchmark scores of {whose}, in percent, with 95 % intervals: {'; '.join(told)}."
 
 

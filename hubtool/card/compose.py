@@ -53,7 +53,7 @@ def charts_of(facts: CardFacts, components: Sequence[ComponentBits]) -> dict[str
     if facts.width_chart:
         drawn[facts.width_chart.path] = describe(draw_widths(components), facts.width_chart.alt)
     if facts.score_chart and facts.capability:
-        picture = draw_scores(facts.capability.rows, facts.baseline_repo or "")
+        picture = draw_scores(facts.capability.all_rows, facts.baseline_repo or "")
         drawn[facts.score_chart.path] = describe(picture, facts.score_chart.alt)
     return drawn
 

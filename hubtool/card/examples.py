@@ -8,11 +8,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 from hubtool.artifact.stats import KeptShare, stats_from_headers
-from hubtool.card.example_parts import BASE, REVISION, provenance, scores, seed_facts, stats
+from hubtool.card.example_parts import (
+    BASE,
+    REVISION,
+    SOURCE,
+    provenance,
+    scores,
+    seed_facts,
+    stats,
+)
 from hubtool.card.facts import CardFacts, ModelTraits, build_facts
 from hubtool.card.provenance import LicenceFacts
+from hubtool.scores.record import Score, ScoreSet
 
 HOSTILE = 'evil|org/<img src=x onerror="alert(1)">`rm`[x](javascript:alert(1))'
 
@@ -98,7 +108,8 @@ def _no_baseline() -> CardFacts:
 
 
 def _partial_suite() -> CardFacts:
-    cut = dataclasses.replace(scores().candidate[0], partial=True, n=100, correct=58)
+    cut = Score("mmlu", "MMLU (5-shot, 100 of 1000)", "accuracy", 58.0, 100, 58, **SOURCE)
+    cut = dataclasses.replace(cut, partial=True)
     both = dataclasses.replace(scores(), candidate=(cut, *scores().candidate[1:]))
     return build_facts(provenance(), stats(), both, ModelTraits(True, True))
 
@@ -186,6 +197,25 @@ def _unlike_settings() -> CardFacts:
     return build_facts(made, stats(), both, ModelTraits(True, True))
 
 
+def _unlike_files() -> CardFacts:
+    """Two programs' files: settings that one side tells, a task beside the six, one-sided ones."""
+    told: Any = {"few_shot": 5, "harness": "lm-evaluation-harness", "harness_version": "0.4.13"}
+    gsm8k = Score("gsm8k", "GSM8K (1319)", "exact_match", 62.0, 1319, **SOURCE)
+    gpqa = Score("gpqa", "GPQA (448)", "acc_norm", 30.0, 448, stderr_percent=2.2, **SOURCE)
+    arc = Score("arc_challenge", "ARC (1172)", "acc_norm", 51.0, 1172, **SOURCE)
+    bfcl = dataclasses.replace(scores().candidate[3], n_from="the defaults of mlx-optiq")
+    both = ScoreSet(
+        candidate=(
+            dataclasses.replace(gsm8k, value_percent=75.0, **told),
+            bfcl,
+            dataclasses.replace(gpqa, value_percent=29.96),
+            arc,
+        ),
+        baseline=(gsm8k, bfcl, gpqa, scores().baseline[5]),
+    )
+    return build_facts(provenance(), stats(), both, ModelTraits(True, True))
+
+
 EXAMPLES: dict[str, Callable[[], CardFacts]] = {
     "seed": seed_facts,
     "text_only": _text_only,
@@ -202,5 +232,6 @@ EXAMPLES: dict[str, Callable[[], CardFacts]] = {
     "mtp_head": _mtp_head,
     "no_scores": _no_scores,
     "unlike_settings": _unlike_settings,
+    "unlike_files": _unlike_files,
     "hostile_names": _hostile_names,
 }

@@ -156,7 +156,7 @@ def build_facts(
         width_chart=ChartFacts(WIDTH_CHART, widths_alt(stats.components))
         if len(stats.widths) > 1
         else None,
-        score_chart=ChartFacts(SCORE_CHART, scores_alt(capability.rows, baseline_repo or ""))
+        score_chart=ChartFacts(SCORE_CHART, scores_alt(capability.all_rows, baseline_repo or ""))
         if capability
         else None,
         model_index=provenance.model_index,

@@ -55,7 +55,7 @@ def _model_index(facts: CardFacts) -> list[dict[str, Any]] | None:
 
     https://github.com/huggingface/hub-docs/blob/main/modelcard.md names the fields.
     """
-    rows = facts.capability.rows if facts.capability else ()
+    rows = facts.capability.all_rows if facts.capability else ()
     results = [
         {
             "task": {"type": "text-generation"},

@@ -17,6 +17,7 @@ from hubtool.card.blocks import replace_blocks, torn_markers, wrap
 from hubtool.card.facts import CardFacts
 from hubtool.card.frontmatter import split_card
 from hubtool.card.metadata import LICENCE_KEYS, build_metadata, merge_metadata
+from hubtool.card.phrases import signed
 from hubtool.card.templates import block_names, load_brand, search_path
 from hubtool.console import format_bytes
 from hubtool.errors import TemplateInvalid
@@ -213,6 +214,6 @@ FILTERS: dict[str, tuple[Callable[..., str], str]] = {
     "code": (code_text, "the characters of a repo id or a file name, for code blocks"),
     "bytes": (format_bytes, "`6.30 GB`, 10^9 bytes"),
     "fixed": (lambda value, digits=2: f"{value:.{digits}f}", "`fixed(2)`: digits behind the point"),
-    "signed": (lambda value, digits=2: f"{value:+.{digits}f}", "the same with its sign"),
+    "signed": (signed, "the same with its sign"),
     "percent": (lambda value, digits=1: f"{value:.{digits}f}%", "`percent(1)`: `57.7%`"),
 }

@@ -14,6 +14,7 @@ PAD = 44
 ROW = 64
 APART = 13  # pixels of each side's dot from the middle of its row
 LABEL = 560  # pixels, at most; longer names are cut
+LINE = 13  # pixels of each line from the middle of its row, where a note stands below the name
 VALUE = 112  # pixels of one column of figures
 DOT = 15
 POINTS = 8.5
@@ -30,6 +31,17 @@ class _Side(NamedTuple):
     intervals: tuple[tuple[float, float] | None, ...]
 
 
+class _Label(NamedTuple):
+    name: str
+    note: str  # below the name; may be empty
+    width: float  # pixels
+
+    def write(self, sheet: Sheet, x: float, y: float) -> None:
+        sheet.write(x, y - LINE if self.note else y, self.name, POINTS, align="right")
+        if self.note:
+            sheet.write(x, y + LINE, self.note, POINTS - 1, colour=SOFT_INK, align="right")
+
+
 def draw_scores(rows: Sequence[Comparison], baseline_name: str) -> bytes:
     """A PNG of one or more benchmarks, in percent: candidate against baseline, dot by dot.
 
@@ -39,12 +51,8 @@ def draw_scores(rows: Sequence[Comparison], baseline_name: str) -> bytes:
     sides = _sides(rows, baseline_name)
     with open_sheet() as sheet:
         bottom = _head(sheet, sides)
-        names = [
-            sheet.fit(row.display_name, POINTS, LABEL - sheet.measure(note(row), POINTS))
-            + note(row)
-            for row in rows
-        ]
-        left = round(PAD + max(sheet.measure(name, POINTS) for name in names)) + 40
+        labels = [_label(sheet, row) for row in rows]
+        left = round(PAD + max(label.width for label in labels)) + 40
         right = WIDTH - PAD - VALUE * len(sides)
         low, high = _range(sides)
         scale = (right - 40 - left) / (high - low)
@@ -54,8 +62,8 @@ def draw_scores(rows: Sequence[Comparison], baseline_name: str) -> bytes:
 
         middles = [bottom + 38 + number * ROW + ROW // 2 for number in range(len(rows))]
         _ruler(sheet, {tick: place(tick) for tick in _ticks(low, high)}, bottom + 38, len(rows))
-        for name, y in zip(names, middles, strict=True):
-            sheet.write(left - 40, y, name, POINTS, align="right")
+        for label, y in zip(labels, middles, strict=True):
+            label.write(sheet, left - 40, y)
         for number, side in enumerate(sides):
             shift = 0 if len(sides) == 1 else APART if number else -APART
             column = right + VALUE * (number + 1)
@@ -74,10 +82,20 @@ def draw_scores(rows: Sequence[Comparison], baseline_name: str) -> bytes:
         return sheet.png(WIDTH, middles[-1] + ROW // 2 + 34 + PAD)
 
 
-def note(row: Comparison) -> str:
+def notes_on(row: Comparison) -> tuple[str, ...]:
     """What a reader must know of a row before its figures."""
-    notes = ["cut short"] * row.partial + ["settings differ"] * bool(row.differs)
-    return f" ({', '.join(notes)})" if notes else ""
+    found = {
+        "cut short": row.partial,
+        "settings differ": bool(row.differs),
+        "not all settings told": bool(row.undisclosed),
+    }
+    return tuple(name for name, holds in found.items() if holds)
+
+
+def _label(sheet: Sheet, row: Comparison) -> _Label:
+    name = sheet.fit(row.display_name, POINTS, LABEL)
+    note = sheet.fit(", ".join(notes_on(row)), POINTS - 1, LABEL)
+    return _Label(name, note, max(sheet.measure(name, POINTS), sheet.measure(note, POINTS - 1)))
 
 
 def _sides(rows: Sequence[Comparison], baseline_name: str) -> list[_Side]:

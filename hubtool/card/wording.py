@@ -6,113 +6,57 @@ from collections.abc import Sequence
 
 from hubtool.artifact.stats import PartSize, WidthShare
 from hubtool.card.facts import CardFacts
+from hubtool.card.phrases import count_words, listed
 from hubtool.card.provenance import BaselineFacts, LicenceFacts
+from hubtool.card.score_wording import (
+    claim,
+    differences,
+    gains_and_losses,
+    mean_delta,
+    mean_name,
+    one_sided,
+    paired_words,
+    row_delta,
+    score_source,
+    undisclosed,
+)
 from hubtool.console import format_bytes
-from hubtool.scores.capability import Capability, Comparison
-from hubtool.scores.noise import LEVEL_PERCENT, Z95
+from hubtool.scores.noise import LEVEL_PERCENT
+
+__all__ = [
+    "LEVEL_PERCENT",
+    "change_notice",
+    "claim",
+    "count_words",
+    "detail_rows",
+    "differences",
+    "domain_words",
+    "gains_and_losses",
+    "licence_label",
+    "licence_terms",
+    "listed",
+    "mean_delta",
+    "mean_name",
+    "one_sided",
+    "paired_words",
+    "row_delta",
+    "score_source",
+    "size_comparison",
+    "undisclosed",
+]
 
 DOMAIN_WORDS = {
     "tool_call": "tool-call",
     "constraints": "constraint-bearing instructions",
-}
-SETTING_WORDS = {
-    "metric": "another metric",
-    "n": "another number of items",
-    "few_shot": "other examples in the prompt",
-    "harness": "another harness",
-    "harness_version": "another version of the harness",
 }
 KEPT_SHOWN = 4
 SAME_SIZE = 0.02  # relative difference of the weights' bytes
 REFERENCE_WORDS = {"bf16": "bf16 base", "uniform4": "uniform-4-bit baseline"}
 
 
-def listed(items: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
-    if len(items) < 2:
-        return "".join(items)
-    return f"{', '.join(items[:-1])} and {items[-1]}"
-
-
 def domain_words(domains: Sequence[str]) -> str:
     """The calibration domains as a reader knows them."""
     return ", ".join(DOMAIN_WORDS.get(domain, domain) for domain in domains)
-
-
-def count_words(number: int) -> str:
-    """Small numbers as words: ``six``."""
-    words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-    return words[number] if number < len(words) else str(number)
-
-
-def mean_name(capability: Capability) -> str:
-    """The full score's name only for the full score."""
-    if capability.complete:
-        return "Capability Score (mean)"
-    count = len(capability.rows)
-    return f"Mean of {count} benchmark{'s' if count > 1 else ''} (not the Capability Score)"
-
-
-def claim(facts: CardFacts) -> str | None:
-    """One sentence on the comparison; ``beats`` only beyond the noise of the mean.
-
-    None without a baseline, and where the two sides were not measured alike.
-    """
-    capability = facts.capability
-    if capability is None or not capability.comparable:
-        return None
-    delta_points, noise = capability.delta_points, capability.noise_points
-    if delta_points is None or noise is None:
-        return None
-    what = "Capability Score points" if capability.complete else "points on the benchmarks below"
-    against = facts.baseline_repo or "its baseline"
-    reach = Z95 * noise
-    if abs(delta_points) <= reach:
-        return (
-            f"It scores {delta_points:+.2f} {what} against {against}, which lies within the noise "
-            f"of the comparison ({LEVEL_PERCENT} % interval: {delta_points - reach:+.2f} to "
-            f"{delta_points + reach:+.2f})."
-        )
-    verb = "beats" if delta_points > 0 else "falls behind"
-    return f"It {verb} {against} by {abs(delta_points):.2f} {what}."
-
-
-def row_delta(row: Comparison) -> str:
-    """``+0.3 (±4.3)``: the difference, and half of its 95 % interval; none of unlike runs."""
-    if row.differs or row.delta_points is None or row.noise_points is None:
-        return "not comparable"
-    return f"{row.delta_points:+.1f} (±{Z95 * row.noise_points:.1f})"
-
-
-def mean_delta(capability: Capability) -> str:
-    """As :func:`row_delta`, of the means."""
-    delta_points, noise = capability.delta_points, capability.noise_points
-    if not capability.comparable or delta_points is None or noise is None:
-        return "not comparable"
-    return f"{delta_points:+.2f} (±{Z95 * noise:.2f})"
-
-
-def differences(capability: Capability) -> str | None:
-    """What keeps two sides from being compared, None if nothing does."""
-    parts = [
-        f"{_short_name(row)} ({listed([SETTING_WORDS[name] for name in row.differs])})"
-        for row in capability.rows
-        if row.differs
-    ]
-    if not parts:
-        return None
-    return f"The two sides were not measured alike: {'; '.join(parts)}."
-
-
-def paired_words(capability: Capability) -> str | None:
-    """What the paired comparisons say, None if there are none."""
-    parts = [
-        f"{_short_name(row)}: {row.paired.only_candidate} items only here, "
-        f"{row.paired.only_baseline} only there, p = {row.paired.p_value:.2f}"
-        for row in capability.rows
-        if row.paired
-    ]
-    return f"Over the same items (McNemar's exact test): {'; '.join(parts)}." if parts else None
 
 
 def size_comparison(facts: CardFacts) -> str | None:
@@ -133,28 +77,6 @@ def size_comparison(facts: CardFacts) -> str | None:
         f"{facts.nominal_bpw:.2f} nominal, {facts.stored_bpw:.2f} stored, "
         f"{format_bytes(facts.weights_bytes)}." + _same_size(facts, theirs)
     )
-
-
-def gains_and_losses(capability: Capability) -> str | None:
-    """Which tasks moved: the largest gains, and every one that fell."""
-    moved = [row for row in capability.rows if row.delta_points is not None]
-    if not moved or not capability.comparable:
-        return None
-    gains = sorted(
-        (row for row in moved if round(row.delta_points or 0, 1) > 0),
-        key=lambda row: -(row.delta_points or 0),
-    )[:2]
-    losses = sorted(
-        (row for row in moved if round(row.delta_points or 0, 1) < 0),
-        key=lambda row: row.delta_points or 0,
-    )
-    parts = []
-    if gains:
-        verb = "gains are" if len(gains) > 1 else "gain is"
-        parts.append(f"The largest {verb} on {listed([_moved(row) for row in gains])}.")
-    if losses:
-        parts.append(f"It is lower on {listed([_moved(row) for row in losses])}.")
-    return " ".join(parts) or "No task moved by a tenth of a point."
 
 
 def detail_rows(facts: CardFacts) -> tuple[tuple[str, str], ...]:
@@ -305,14 +227,3 @@ def _measurement_rows(facts: CardFacts) -> list[tuple[str, str]]:
             f"{measured.tokens} tokens",
         ),
     ]
-
-
-def _moved(row: Comparison) -> str:
-    delta_points, reach = row.delta_points or 0, Z95 * (row.noise_points or 0)
-    within = ", within its noise" if abs(delta_points) <= reach else ""
-    return f"{_short_name(row)} ({delta_points:+.1f}{within})"
-
-
-def _short_name(row: Comparison) -> str:
-    """The benchmark without its setting."""
-    return row.display_name.split(" (")[0]

@@ -44,18 +44,21 @@ def validate(
     """
     console = open_console(json_output)
 
+    from hubtool.card.score_wording import doubts, mean_name
     from hubtool.scores.capability import compare
     from hubtool.scores.readers.interface import read_scores
 
     read = read_scores(file)
-    console.data(read.to_json())
+    capability = compare(read)
+    notes = doubts(capability) if capability else ()
+    console.data({**read.to_json(), "notes": notes})
     for side, rows in (("candidate", read.candidate), ("baseline", read.baseline)):
         if rows:
             console.result("\n".join([f"{side}:", *(_line(score) for score in rows)]))
-    capability = compare(read)
     if capability is not None:
-        name = "Capability Score" if capability.complete else "mean (not the Capability Score)"
-        console.result(f"{name}: {capability.candidate_mean:.2f}")
+        console.result(f"{mean_name(capability)}: {capability.candidate_mean:.2f}")
+    for note in notes:
+        console.result(note)
 
 
 @app.command("convert")

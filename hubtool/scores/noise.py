@@ -24,14 +24,24 @@ class Paired:
     p_value: float  # McNemar's, two-sided
 
 
+def given_error(score: Score) -> float | None:
+    """The harness's own standard error in points, where it says more than the counts do.
+
+    None beside a count, and for 0.0: a harness prints that where none or all
+    of a few items were right, and it would make the score certain.
+    """
+    return score.stderr_percent or None if score.correct is None else None
+
+
 def interval(score: Score) -> tuple[float, float]:
     """The 95 % interval of a score, in percent.
 
-    Wilson's for a share of ``n`` items (E. B. Wilson, 1927); where the harness
-    gave a standard error of its own and no count, the normal one, cut at 0 and 100.
+    Of a given error (:func:`given_error`) the normal one, cut at 0 and 100;
+    else Wilson's for a share of ``n`` items (E. B. Wilson, 1927).
     """
-    if score.correct is None and score.stderr_percent is not None:
-        reach = Z95 * score.stderr_percent
+    error = given_error(score)
+    if error is not None:
+        reach = Z95 * error
         return max(0.0, score.value_percent - reach), min(100.0, score.value_percent + reach)
     return wilson(score.value_percent / 100, score.n)
 
@@ -45,13 +55,14 @@ def wilson(share: float, n: int) -> tuple[float, float]:
 
 
 def standard_error(score: Score) -> float:
-    """Points: the one given, else sqrt(p (1 - p) / n).
+    """Points: the one given (:func:`given_error`), else sqrt(p (1 - p) / n).
 
     Of none or all that formula says 0, as if it were certain: there it is half
     of Wilson's interval over its width in standard errors.
     """
-    if score.stderr_percent:
-        return score.stderr_percent
+    error = given_error(score)
+    if error is not None:
+        return error
     share = score.value_percent / 100
     if share in (0.0, 1.0):
         low, high = wilson(share, score.n)

@@ -8,7 +8,16 @@ from typing import ClassVar
 from hubtool.records import Record
 
 # what must agree before two results of one benchmark may be compared
-SETTINGS = ("metric", "n", "few_shot", "harness", "harness_version")
+SETTINGS = (
+    "variant",
+    "metric",
+    "filter",
+    "n",
+    "few_shot",
+    "harness",
+    "harness_version",
+    "task_version",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +29,10 @@ class Score:
     ``correct`` the count behind the value, ``stderr_percent`` in points.
     ``partial`` marks a run that was cut short (``limit``). ``failed_items``
     are the ids of the items that were wrong, None where nobody listed them.
+
+    ``variant`` is the harness's own task name (``gsm8k_cot``), ``filter`` how
+    an answer was cut out of the text, ``n_from`` where ``n`` comes from if the
+    file does not state it.
     """
 
     benchmark: str
@@ -37,6 +50,10 @@ class Score:
     failed_items: tuple[str, ...] | None = None
     source_file: str | None = None  # name only, never a path of this machine
     source_sha256: str | None = None
+    variant: str | None = None
+    filter: str | None = None
+    task_version: str | None = None
+    n_from: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,3 +76,10 @@ def differing_settings(one: Score, other: Score) -> tuple[str, ...]:
     """Those of :data:`SETTINGS` that are known on both sides and differ."""
     pairs = {name: (getattr(one, name), getattr(other, name)) for name in SETTINGS}
     return tuple(name for name, (a, b) in pairs.items() if None not in (a, b) and a != b)
+
+
+def undisclosed_settings(one: Score, other: Score) -> tuple[str, ...]:
+    """Those of :data:`SETTINGS` that one side tells and the other does not."""
+    return tuple(
+        name for name in SETTINGS if (getattr(one, name) is None) != (getattr(other, name) is None)
+    )

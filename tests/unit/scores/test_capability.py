@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 import pytest
 
@@ -87,6 +88,19 @@ def test_wilson_is_that_of_scipy(share: float, n: int, low: float, high: float) 
     assert wilson(share, n) == (pytest.approx(low), pytest.approx(high))
 
 
+@pytest.mark.parametrize("given", [0.0, None])
+def test_an_error_of_zero_is_as_good_as_none(given: float | None) -> None:
+    perfect = Score("x", "x", "acc", 100.0, n=10, stderr_percent=given)
+    assert interval(perfect) == wilson(1.0, 10)
+    assert standard_error(perfect) > 5
+
+
+def test_counts_win_over_a_given_error_everywhere() -> None:
+    counted = Score("x", "x", "acc", 50.0, n=100, correct=50, stderr_percent=1.0)
+    assert interval(counted) == wilson(0.5, 100)
+    assert standard_error(counted) == pytest.approx(5.0)
+
+
 def test_an_interval_of_a_given_error_stays_within_0_and_100() -> None:
     given = Score("x", "x", "f1", 99.0, n=50, stderr_percent=2.0)
     assert interval(given) == (pytest.approx(95.08007), 100.0)
@@ -125,14 +139,16 @@ def test_pairs_over_the_same_items_make_less_noise() -> None:
         ({"few_shot": 0}, ("few_shot",)),
         ({"n": 500}, ("n",)),
         ({"harness": "other", "harness_version": "2"}, ("harness", "harness_version")),
-        ({"few_shot": None}, ()),  # not told is not another
+        ({"variant": "gsm8k_cot", "filter": "flexible-extract"}, ("variant", "filter")),
+        ({"task_version": "2"}, ("task_version",)),
     ],
 )
 def test_other_settings_are_no_capability_score(
     change: dict[str, object], named: tuple[str, ...]
 ) -> None:
     both = scores()
-    told = {"few_shot": 5, "harness": "lm-eval", "harness_version": "1"}
+    told = {"few_shot": 5, "harness": "lm-eval", "harness_version": "1", "variant": "gsm8k"}
+    told |= {"filter": "strict-match", "task_version": "3"}
     ours = dataclasses.replace(both.candidate[0], **told)  # type: ignore[arg-type]
     theirs = dataclasses.replace(both.baseline[0], **{**told, **change})  # type: ignore[arg-type]
     result = compare(
@@ -142,4 +158,83 @@ def test_other_settings_are_no_capability_score(
     )
     assert result is not None
     assert result.rows[0].differs == named
-    assert (result.comparable, result.complete) == (not named, not named)
+    assert (result.comparable, result.complete) == (False, False)
+
+
+@pytest.mark.parametrize("told_by", ["candidate", "baseline"])
+@pytest.mark.parametrize("setting", [{"few_shot": 5}, {"harness": "lm-eval"}, {"filter": "none"}])
+def test_a_setting_that_one_side_tells_is_named_and_no_capability_score(
+    told_by: str, setting: dict[str, Any]
+) -> None:
+    both = scores()
+    first, *others = getattr(both, told_by)
+    side = (dataclasses.replace(first, **setting), *others)
+    result = compare(dataclasses.replace(both, **{told_by: side}))
+    assert result is not None
+    assert result.rows[0].undisclosed == tuple(setting)
+    assert [row.undisclosed for row in result.rows[1:]] == [()] * 5
+    assert (result.comparable, result.disclosed, result.complete) == (True, False, False)
+
+
+def test_settings_that_nobody_tells_or_that_both_tell_are_the_same() -> None:
+    both = scores()
+    told = {"few_shot": 5, "harness": "lm-eval", "variant": "mmlu", "filter": "none"}
+    alike = compare(
+        ScoreSet(
+            tuple(dataclasses.replace(one, **told) for one in both.candidate),  # type: ignore[arg-type]
+            tuple(dataclasses.replace(one, **told) for one in both.baseline),  # type: ignore[arg-type]
+        )
+    )
+    untold = compare(both)
+    assert alike is not None
+    assert untold is not None
+    assert (alike.complete, untold.complete) == (True, True)
+
+
+def test_a_further_benchmark_leaves_the_capability_score_as_it_is() -> None:
+    both, alone = scores(), compare(scores())
+    gpqa = Score("gpqa", "GPQA", "acc", 50.0, 198)
+    result = compare(
+        ScoreSet(
+            candidate=(gpqa, *both.candidate),
+            baseline=(dataclasses.replace(gpqa, few_shot=5), *both.baseline),
+        )
+    )
+    assert result is not None
+    assert alone is not None
+    assert [row.benchmark for row in result.further] == ["gpqa"]
+    assert dataclasses.replace(result, further=()) == alone
+    assert result.complete
+
+
+def test_benchmarks_beside_the_six_alone_have_a_mean_of_their_own() -> None:
+    result = compare(ScoreSet(candidate=(Score("gpqa", "GPQA", "acc", 50.0, 198),)))
+    assert result is not None
+    assert (len(result.rows), result.further, result.candidate_mean) == (1, (), 50.0)
+
+
+def test_what_one_side_alone_has_is_named() -> None:
+    both = scores()
+    gpqa = Score("gpqa", "GPQA", "acc", 50.0, 198)
+    result = compare(ScoreSet(candidate=(*both.candidate[:5], gpqa), baseline=both.baseline))
+    assert result is not None
+    assert result.candidate_only == ("GPQA",)
+    assert result.baseline_only == ("HashHop (long-context)",)
+
+
+def test_two_sides_that_share_nothing_are_not_compared_but_shown() -> None:
+    both = scores()
+    result = compare(ScoreSet(candidate=both.candidate[:1], baseline=both.baseline[1:2]))
+    assert result is not None
+    assert ([row.benchmark for row in result.rows], result.baseline_mean) == (["mmlu"], None)
+    assert result.baseline_only == ("GSM8K (1000)",)
+
+
+def test_unlike_runs_are_not_compared_item_by_item() -> None:
+    ours = Score("q", "Q", "acc", 50.0, 100, few_shot=5, failed_items=tuple(map(str, range(50))))
+    theirs = dataclasses.replace(ours, few_shot=0)
+    alike, unlike = compare(ScoreSet((ours,), (ours,))), compare(ScoreSet((ours,), (theirs,)))
+    assert alike is not None
+    assert unlike is not None
+    assert alike.rows[0].paired is not None
+    assert (unlike.rows[0].differs, unlike.rows[0].paired) == (("few_shot",), None)

@@ -73,6 +73,16 @@ def test_a_single_task_of_mlx_optiq(tmp_path: Path) -> None:
         (own(score(value_percent=50.0, correct=577, n=1000)), "contradicts 577 of 1000"),
         (own(score(value_percent=5.0), score(value_percent=6.0)), r"candidate\.mmlu stands twice"),
         (own(score(value_percent=5.0, extra=1)), r"candidate\.0\.extra"),
+        (own(score(value_percent=0.577)), r"candidate\.0: value_percent: 0\.577 may be a fraction"),
+        (own(score(value_percent=1)), "may be a fraction"),
+        (own(score(value_percent="50")), r"candidate\.0\.value_percent"),
+        (own(score(correct=1, n=True)), r"candidate\.0\.n"),
+        (own(score(correct=1, n=10**400)), r"candidate\.0\.n"),
+        (own(score(correct=1, stderr_percent=float("inf"))), r"candidate\.0\.stderr_percent"),
+        (own(score(correct=5, display_name="M (5-shot, 100)")), "says 100 items, n is 1000"),
+        (own(score(correct=5, display_name="M (10,000)")), "says 10,000 items, n is 1000"),
+        (own(score(correct=5, display_name="M (1000 of 14,042)")), "then partial is true"),
+        (own(score(correct=5, display_name="M (5-shot)", few_shot=0)), "5-shot, few_shot is 0"),
         ('{"candidate": {"mmlu_pct": NaN}}', "mmlu_pct"),
         ({"task": "chess", "score_pct": 1.0}, "chess"),
     ],
@@ -83,6 +93,25 @@ def test_a_bad_file_is_refused_with_its_name_and_field(
     with pytest.raises(ScoreFileInvalid, match=words) as caught:
         read_scores(write(tmp_path, data))
     assert "scores.json" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"correct": 5, "n": 1000},
+        {"correct": 0},
+        {"value_percent": 0.0},
+        {"value_percent": 1.1, "display_name": "M (pass@1, 1,000)"},
+        {"correct": 8, "display_name": "M (5-shot, 1000 of 14042)", "partial": True, "few_shot": 5},
+        {"correct": 8, "display_name": "AIME 2024 (full, strict)"},
+    ],
+)
+def test_counts_say_that_a_small_value_is_no_fraction(
+    tmp_path: Path, fields: dict[str, Any]
+) -> None:
+    file = write(tmp_path, own(score(**fields)))
+    (read,) = read_scores(file).candidate
+    assert read.value_percent == fields.get("value_percent", fields.get("correct", 0) / 10)
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
@@ -174,7 +203,8 @@ def test_several_files_make_one_set_and_each_score_keeps_its_own(tmp_path: Path)
 
 
 def test_a_set_written_in_our_own_format_reads_back_the_same(tmp_path: Path) -> None:
-    file = write(tmp_path, own(score(correct=998, failed_items=["a", "b"], few_shot=5)))
+    told = {"variant": "mmlu_x", "filter": "none", "task_version": "2", "n_from": "a guess"}
+    file = write(tmp_path, own(score(correct=998, failed_items=["a", "b"], few_shot=5, **told)))
     scores = read_scores(file)
     again = tmp_path / "again.json"
     again.write_text(json.dumps(dump(scores)))
