@@ -99,7 +99,8 @@ def manifest_page() -> str:
         NOTE,
         "# Release manifest\n",
         "A YAML file for `hubtool release --manifest FILE`. Flags override it; paths are relative "
-        "to it; the pinned revision is kept beside it in `FILE.lock.yaml`.\n",
+        "to it; the pinned revision and the tools are kept beside it in `NAME.lock.yaml` "
+        "(`hubtool lock`, `hubtool release --locked`).\n",
         "| field | type | default | meaning |",
         "| --- | --- | --- | --- |",
         *_fields(ReleaseManifest, ""),

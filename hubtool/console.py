@@ -24,15 +24,29 @@ if TYPE_CHECKING:
 Mode = Literal["terminal", "plain", "json", "silent"]
 
 PLAIN_INTERVAL_SECONDS = 30.0
-_TOKEN = re.compile(r"\bhf_[A-Za-z0-9_]{8,}|\bapi_org_[A-Za-z0-9]{8,}")
+# a user's token, a trusted publisher's (a JWT behind its prefix), an organisation's, a bare JWT
+_TOKEN = re.compile(
+    r"\bhf_jwt_[\w.-]{8,}|\bhf_[A-Za-z0-9_]{8,}|\bapi_org_[A-Za-z0-9]{8,}"
+    r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"
+)
+_kept: set[str] = set()  # secrets that this process came to know
 
 
 def redact(text: str) -> str:
-    """``text`` without anything that looks like a Hub token, or equals ``HF_TOKEN``."""
-    secret = os.environ.get("HF_TOKEN", "")
-    if len(secret) >= 4:
-        text = text.replace(secret, "[token]")
+    """``text`` without what looks like a token, equals ``HF_TOKEN``, or was kept as a secret."""
+    for secret in (os.environ.get("HF_TOKEN", ""), *_kept):
+        if len(secret) >= 4:
+            text = text.replace(secret, "[token]")
     return _TOKEN.sub("[token]", text)
+
+
+def keep_secret(secret: str) -> None:
+    """Redact ``secret`` from all that this process writes; on GitHub the job masks it as well."""
+    if secret in _kept:
+        return
+    _kept.add(secret)
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        print(f"::add-mask::{secret}", file=sys.stderr, flush=True)
 
 
 def format_bytes(size_bytes: float) -> str:

@@ -94,6 +94,12 @@ class Provenance(Record):
     # what saves a reader of the remote repo a request each
     header_bytes: dict[str, int] = dataclasses.field(default_factory=dict)  # of weight files
     scores: ScoreSet | None = None  # those of optiq/scores.json, unless it lists failed items
+    # where the manifest was read, beside git_commit and git_tag
+    git_repository: str | None = None  # its address, without credentials
+    git_manifest: str | None = None  # path in the repository
+    git_tagger: str | None = None  # who made the tag, by name; None for a lightweight one
+    git_signature: str | None = None  # of the tag: openpgp, ssh, x509; found, not verified
+    overrides: dict[str, str] = dataclasses.field(default_factory=dict)  # field -> flag's value
 
     @classmethod
     def of_folder(cls, folder: Path) -> Provenance:
@@ -120,10 +126,19 @@ class CardWish:
 
 @dataclasses.dataclass(frozen=True)
 class GitSource:
-    """The commit, and its tag if it has one, that a manifest was read from."""
+    """The commit, and its tag if it has one, that a manifest was read from.
+
+    ``by_tag`` is whether that very tag was asked for: then it is a release of its own.
+    """
 
     commit: str
     tag: str | None
+    repository: str | None = None  # address, without credentials
+    manifest: str | None = None  # path in the repository
+    tagger: str | None = None  # name alone: an address of a person is not published
+    signature: str | None = None  # openpgp, ssh or x509; found, not verified
+    overrides: tuple[tuple[str, str], ...] = ()  # manifest field, value of the flag over it
+    by_tag: bool = False
 
 
 def provenance_of(
@@ -165,6 +180,11 @@ def provenance_of(
         files=(),
         baseline_facts=baseline,
         model_index=wish.model_index,
+        git_repository=git.repository if git else None,
+        git_manifest=git.manifest if git else None,
+        git_tagger=git.tagger if git else None,
+        git_signature=git.signature if git else None,
+        overrides=dict(git.overrides) if git else {},
     )
 
 

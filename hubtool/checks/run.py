@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection
 from types import ModuleType
 
@@ -65,6 +66,7 @@ def require_passed(findings: Findings) -> Findings:
             f"{len(failed)} of {len(findings.findings)} checks failed:\n" + "\n".join(lines),
             "mend what they name; nothing was published",
             findings=[one.id for one in failed],
+            failed=[dataclasses.asdict(one) for one in failed],
         )
     return findings
 

@@ -14,7 +14,9 @@ FINDS = {
     "secrets/token": "no token in any file",
     "secrets/paths": "no path of this machine in any file",
 }
-_TOKEN = re.compile(rb"\bhf_[A-Za-z0-9]{20,}|\bapi_org_[A-Za-z0-9]{20,}")
+_TOKEN = re.compile(
+    rb"\bhf_[A-Za-z0-9]{20,}|\bhf_jwt_[A-Za-z0-9_.-]{20,}|\bapi_org_[A-Za-z0-9]{20,}"
+)
 # a vocabulary holds any text: a path or a short token in it means nothing
 _VOCABULARIES = ("tokenizer.json", "vocab.json", "merges.txt", "vocab.txt")
 _SHORTEST_TOKEN = 4

@@ -20,6 +20,21 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "release",
         "Turn a base model into a published, verified quant in your organisation.",
     ),
+    "lock": (
+        "hubtool.cli.lock",
+        "lock",
+        "Pin the base's commit and the tools beside each manifest; --check for CI.",
+    ),
+    "matrix": (
+        "hubtool.cli.matrix",
+        "matrix",
+        "Print the releases of a tag as JSON, for a workflow's strategy.matrix.",
+    ),
+    "init": (
+        "hubtool.cli.init",
+        "init",
+        "Make a repository for releases: manifests, scores, workflows that release a tag.",
+    ),
     "measure": (
         "hubtool.cli.measure",
         "measure",

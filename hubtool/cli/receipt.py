@@ -21,18 +21,18 @@ def print_receipt(receipt: Receipt, console: Console, *, sent: bool) -> None:
     state = "published" if sent else "already published; nothing to do"
     changed = receipt.changed_bytes if sent else 0
     console.data({**receipt.to_json(), "sent": sent})
-    console.result(
-        "\n".join(
-            [
-                f"{receipt.repo}: {state}",
-                f"  page      {receipt.pull_request_url or receipt.url}",
-                f"  commit    {receipt.commit}",
-                f"  files     {len(receipt.files)}, {format_bytes(total)}; "
-                f"new or changed {format_bytes(changed)}",
-                f"  verified  {'every file read back' if receipt.verified else 'not yet'}",
-            ]
-        )
-    )
+    lines = [
+        f"{receipt.repo}: {state}",
+        f"  page      {receipt.pull_request_url or receipt.url}",
+        f"  commit    {receipt.commit}",
+        f"  files     {len(receipt.files)}, {format_bytes(total)}; "
+        f"new or changed {format_bytes(changed)}",
+    ]
+    if receipt.tag:
+        lines.append(f"  tag       {receipt.tag}")
+    if receipt.verified:
+        lines.append("  verified  every file read back")
+    console.result("\n".join(lines))
 
 
 def print_plan(result: ReleaseResult, plan: PublishPlan, console: Console) -> None:

@@ -65,6 +65,17 @@ def release(
     manifest: Annotated[
         Path | None, typer.Option(help="YAML file with all of this; flags override it.")
     ] = None,
+    tag: Annotated[
+        str | None,
+        typer.Option(
+            help="Release a git tag: NAME/version releases releases/NAME.yaml, v-something every "
+            "manifest that changed since the tag before. Files are read from the tag's tree."
+        ),
+    ] = None,
+    locked: Annotated[
+        bool,
+        typer.Option("--locked", help="Fail if the lock file's base or tools would change."),
+    ] = False,
     template: Annotated[
         str | None, typer.Option(help="Card template: a name or a file. [default: optiq]")
     ] = None,
@@ -98,13 +109,11 @@ def release(
     Example: hubtool release HuggingFaceTB/SmolLM2-135M-Instruct --org my-org --dry-run
     """
     console = open_console(json_output)
+    if tag is not None and base is not None:
+        raise typer.BadParameter("a tag's manifests name their bases: leave BASE out")
     client = open_hub(hub, console)
 
-    from hubtool.cli.receipt import print_result
-    from hubtool.release.git_source import git_source
-    from hubtool.release.lockfile import pinned, remember_pin
-    from hubtool.release.manifest import load_manifest
-    from hubtool.release.release import release as run_release
+    from hubtool.cli.releasing import Run, release_manifest, release_tag
 
     flags = {
         "base": base,
@@ -139,17 +148,11 @@ def release(
         "notice": str(notice) if notice else None,
         "card": without_unset({"template": template, "brand": brand}),
     }
-    wanted = pinned(load_manifest(manifest, flags), manifest)
-    result = run_release(
-        wanted,
-        hub=client,
-        work_root=workdir,
-        console=console,
-        dry_run=dry_run,
-        git=git_source(manifest) if manifest else None,
-    )
-    remember_pin(manifest, wanted.base, result.base_revision)
-    print_result(result, console)
+    run = Run(hub=client, work_root=workdir, console=console, dry_run=dry_run, locked=locked)
+    if tag is not None:
+        release_tag(tag, manifest, flags, run)
+    else:
+        release_manifest(manifest, flags, run)
 
 
 def _paths(files: list[Path] | None) -> tuple[str, ...] | None:

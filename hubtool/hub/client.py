@@ -132,7 +132,16 @@ class HubClient:
         )
 
     def require_write(self, repo: str) -> None:
-        """Raise NotSignedIn or NoWritePermission unless this token may publish to ``repo``."""
+        """Raise NotSignedIn or NoWritePermission unless this token may publish to ``repo``.
+
+        A trusted publisher has no name to ask for: see :mod:`hubtool.hub.trusted`.
+        """
+        from hubtool.hub.trusted import publisher_repo, sign_in
+
+        if self._token is None and publisher_repo() is not None:
+            sign_in(self, repo)
+            self._require_write_to(repo)
+            return
         me = self.identity
         org = repo.split("/")[0]
         if me.token_role == "read":
@@ -148,9 +157,12 @@ class HubClient:
                 f"ask an admin of {org} for the role write, or choose another --org",
             )
         if self.head(repo) is not None:
-            self.call(
-                f"get permission to write to {repo}", lambda: self.api.auth_check(repo, write=True)
-            )
+            self._require_write_to(repo)
+
+    def _require_write_to(self, repo: str) -> None:
+        self.call(
+            f"get permission to write to {repo}", lambda: self.api.auth_check(repo, write=True)
+        )
 
     # --- reading ----------------------------------------------------------------
 

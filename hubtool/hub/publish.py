@@ -47,6 +47,7 @@ class PublishPlan(Record):
     as_pull_request: bool
     files: tuple[FileHash, ...]  # the whole release, sent now or there already
     gate: Literal["auto", "manual"] | None = None  # None: the repo's gate stays as it is
+    description: str = ""  # of the commit, below its title
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Receipt(Record):
     pull_request_url: str | None
     verified: bool
     accepted_licences: tuple[str, ...] = ()  # those with limits that the publisher took on
+    tag: str | None = None  # of the git repo, set on this commit as well
 
 
 def make_plan(
@@ -76,6 +78,7 @@ def make_plan(
     private: bool,
     as_pull_request: bool,
     gate: Literal["auto", "manual"] | None = None,
+    description: str = "",
 ) -> PublishPlan:
     """What a push would send now: the difference between ``files`` and the remote head.
 
@@ -102,6 +105,7 @@ def make_plan(
         as_pull_request=as_pull_request,
         files=tuple(files),
         gate=gate,
+        description=description,
     )
 
 
@@ -284,6 +288,7 @@ def _commit(
             plan.repo,
             operations,
             commit_message=plan.message,
+            commit_description=plan.description or None,
             parent_commit=parent,
             create_pr=plan.as_pull_request or None,
         )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import secrets
+import time
 from typing import Literal
 
 from hubtool.localhub.database import Database
+from hubtool.localhub.oidc import Publisher
 from hubtool.localhub.refusal import GATED, Refusal, no_repo
 from hubtool.localhub.repositories import RESERVED, Repo, require_name
 
@@ -19,10 +22,14 @@ TOKEN_ROLES: tuple[TokenRole, ...] = ("read", "write")
 
 @dataclasses.dataclass(frozen=True)
 class Caller:
-    """Who sends a request: ``user`` is None for an anonymous one."""
+    """Who sends a request: ``user`` is None for an anonymous one.
+
+    ``only_repo`` is the id of the one repo that a trusted publisher's token may write to.
+    """
 
     user: str | None
     token_role: str
+    only_repo: int | None = None
 
 
 ANONYMOUS = Caller(None, "read")
@@ -92,7 +99,46 @@ class Accounts:
     def identify(self, token: str) -> Caller | None:
         """Whose token it is; None for an unknown one."""
         row = self._database.row("SELECT user, role FROM tokens WHERE token = ?", token)
-        return Caller(row["user"], row["role"]) if row else None
+        if row:
+            return Caller(row["user"], row["role"])
+        short = self._database.row(
+            "SELECT user, repo FROM short_tokens WHERE token = ? AND expires > ?",
+            token,
+            time.time(),
+        )
+        return Caller(short["user"], "write", short["repo"]) if short else None
+
+    # --- trusted publishers --------------------------------------------------
+
+    def trust(self, repo: Repo, publisher: Publisher, *, by: str) -> None:
+        """Let a CI workflow with these claims publish to the repo, in the name of ``by``."""
+        claims = json.dumps(publisher.claims, sort_keys=True)
+        self._database.run(
+            "INSERT OR REPLACE INTO publishers VALUES (?, ?, ?, ?)",
+            repo.id,
+            publisher.issuer,
+            claims,
+            by,
+        )
+
+    def publishers_of(self, repo: Repo) -> list[tuple[Publisher, str]]:
+        """Who may publish to the repo without a stored token, and in whose name."""
+        rows = self._database.rows("SELECT * FROM publishers WHERE repo = ?", repo.id)
+        return [
+            (Publisher(row["issuer"], json.loads(row["claims"])), str(row["user"])) for row in rows
+        ]
+
+    def mint_short_token(self, repo: Repo, user: str, seconds: float) -> str:
+        """A token, ``hf_jwt_...``, that may write to this one repo for so many seconds."""
+        token = f"hf_jwt_{secrets.token_urlsafe(12)}.{secrets.token_urlsafe(24)}"
+        self._database.run(
+            "INSERT INTO short_tokens VALUES (?, ?, ?, ?)",
+            token,
+            user,
+            time.time() + seconds,
+            repo.id,
+        )
+        return token
 
     def orgs_of(self, user: str) -> list[tuple[str, str]]:
         """Organisations of a user with the user's role in each, by name."""
@@ -162,6 +208,10 @@ class Accounts:
         """401, 403 or 404 unless the caller may commit to the repo."""
         self.require_sight(caller, repo)
         user = self._require_write_token(caller)
+        if caller.only_repo is not None:
+            if caller.only_repo == repo.id:
+                return
+            raise Refusal(403, f"this token may write to one repo, which is not {repo.full_id}")
         role = self.role(caller, repo.namespace)
         if role in ("write", "admin") or (role == "contributor" and repo.creator == user):
             return
@@ -171,6 +221,7 @@ class Accounts:
         """401, 403 or 404 unless the caller may change settings, move or delete the repo."""
         self.require_sight(caller, repo)
         user = self._require_write_token(caller)
+        self._require_whole(caller)
         role = self.role(caller, repo.namespace)
         if role == "admin" or (role in ("write", "contributor") and repo.creator == user):
             return
@@ -182,6 +233,7 @@ class Accounts:
         Creates the organisation when namespaces are open and it is new.
         """
         user = self._require_write_token(caller)
+        self._require_whole(caller)
         if self.open_namespaces and self.kind(namespace) is None:
             self.create_org(namespace, {user: "admin"})
         if self.role(caller, namespace) not in ("contributor", "write", "admin"):
@@ -197,3 +249,7 @@ class Accounts:
         if caller.token_role != "write":
             raise Refusal(403, f"the token of {user} may only read")
         return user
+
+    def _require_whole(self, caller: Caller) -> None:
+        if caller.only_repo is not None:
+            raise Refusal(403, "a trusted publisher's token may commit to its repo and no more")

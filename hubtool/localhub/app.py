@@ -60,13 +60,24 @@ def all_routes() -> list[BaseRoute]:
         files,
         identity,
         info,
+        oauth,
         repos,
         trees,
         uploads,
         validate,
     )
 
-    families = (validate, collections, repos, identity, uploads, commits, branches, discussions)
+    families = (
+        validate,
+        oauth,
+        collections,
+        repos,
+        identity,
+        uploads,
+        commits,
+        branches,
+        discussions,
+    )
     found: list[BaseRoute] = []
     for family in (*families, trees, files, info):
         found += family.routes()

@@ -58,6 +58,17 @@ CREATE TABLE collection_items (
     UNIQUE (slug, type, item)
 );
 """
+# tables that came later: made in an older database as well
+_ADDED = """
+CREATE TABLE IF NOT EXISTS publishers (
+    repo INTEGER REFERENCES repos ON DELETE CASCADE, issuer TEXT NOT NULL, claims TEXT NOT NULL,
+    user TEXT NOT NULL, PRIMARY KEY (repo, issuer, claims)
+);
+CREATE TABLE IF NOT EXISTS short_tokens (
+    token TEXT PRIMARY KEY, user TEXT NOT NULL, expires REAL NOT NULL,
+    repo INTEGER NOT NULL REFERENCES repos ON DELETE CASCADE
+);
+"""
 
 
 def now() -> str:
@@ -83,13 +94,14 @@ class Database:
     def _prepare(self, path: Path) -> None:
         found = self._connection.execute("PRAGMA user_version").fetchone()[0]
         if found == SCHEMA_VERSION:
+            self._connection.executescript(_ADDED)
             return
         if found:
             raise LocalHubFailed(
                 f"{path}: schema {found}, this hubtool reads schema {SCHEMA_VERSION}",
                 "choose another --root, or delete this one",
             )
-        script = f"BEGIN;{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;"
+        script = f"BEGIN;{_SCHEMA}{_ADDED}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;"
         self._connection.executescript(script)
 
     @contextmanager

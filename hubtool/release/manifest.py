@@ -137,6 +137,10 @@ def load_manifest(file: Path | None, flags: dict[str, Any]) -> ReleaseManifest:
                 data[key] = str(file.parent / data[key])
             elif isinstance(data.get(key), list):
                 data[key] = [str(file.parent / str(one)) for one in data[key]]
+        quantize = data.get("quantize")
+        calibration = quantize.get("calibration") if isinstance(quantize, dict) else None
+        if isinstance(calibration, str) and (file.parent / calibration).is_dir():
+            data["quantize"] = {**data["quantize"], "calibration": str(file.parent / calibration)}
         card = data.get("card")
         for key in ("template", "brand"):  # names of shipped ones stay names
             if isinstance(card, dict) and (file.parent / str(card.get(key, ""))).is_file():

@@ -87,6 +87,8 @@ def _inputs(stage: AnyStage, want: Any, context: Context) -> dict[str, str]:
     for kind in stage.reads:
         if kind in context.records:
             parts[kind.__name__] = context.records[kind].fingerprint()
+    if stage.follows_tag and context.git is not None and context.git.by_tag:
+        parts["git tag"] = fingerprint_of(dataclasses.asdict(context.git))
     return parts
 
 

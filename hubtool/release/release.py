@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,10 @@ import yaml
 
 from hubtool.base.source import Base
 from hubtool.console import Console
+from hubtool.errors import RemoteMoved, TagMoved
 from hubtool.hub.publish import PublishPlan, Receipt
-from hubtool.records import write_whole
+from hubtool.hub.tags import published_receipt, released_from, set_tag, tagged_commit
+from hubtool.records import Record, write_whole
 from hubtool.release.journal import Journal, hold
 from hubtool.release.manifest import ReleaseManifest
 from hubtool.release.pipeline import AnyStage, run_stages
@@ -33,6 +36,10 @@ if TYPE_CHECKING:
     from hubtool.hub.client import HubClient
 
 
+RECEIPT = "receipt.json"
+TRIES = 3  # runs of the last stages, each on top of what somebody else committed meanwhile
+
+
 @dataclasses.dataclass(frozen=True)
 class ReleaseResult:
     """How a release ended: a receipt, or after a dry run the plan; and where its files lie.
@@ -45,6 +52,7 @@ class ReleaseResult:
     receipt: Receipt | None
     plan: PublishPlan | None
     sent: bool = False
+    receipt_file: Path | None = None
 
 
 def stages(*, publishes: bool) -> list[AnyStage]:
@@ -74,17 +82,26 @@ def release(
 ) -> ReleaseResult:
     """Do what the manifest asks, or what is left of it; every stage that is done is skipped.
 
-    ``work_root`` holds one folder per target repo. Raises HubtoolError; the
-    same call afterwards goes on where it stopped.
+    ``work_root`` holds one folder per target repo. A tag that is published already
+    is left as it is. Raises HubtoolError; the same call afterwards goes on where it stopped.
     """
     work = WorkFolder(work_root.absolute() / manifest.target_repo.replace("/", "--"))
     with hold(work.root):
+        if git is not None and git.by_tag and not dry_run:
+            hub.require_write(manifest.target_repo)
+            published = published_as(hub, manifest.target_repo, git)
+            if published is not None:
+                published.write(work.root / RECEIPT)
+                revision = manifest.revision or ""
+                return ReleaseResult(
+                    revision, work.quant, published, None, False, work.root / RECEIPT
+                )
         effective = manifest.model_dump(mode="json")
         write_whole(work.root / "manifest.yaml", yaml.safe_dump(effective, sort_keys=False))
         context = Context(work=work, hub=hub, console=console, records={}, git=git)
         journal = Journal(work.root)
         before = journal.last(Push.name)
-        records = run_stages(stages(publishes=not dry_run), manifest, context, journal)
+        records = _run(stages(publishes=not dry_run), manifest, context, journal)
         done = dataclasses.replace(context, records=records, reads=tuple(records))
         revision = done.get(Base).revision
         if dry_run:
@@ -92,6 +109,51 @@ def release(
             plan.write(work.root / "plan.json")
             return ReleaseResult(revision, work.quant, None, plan)
         receipt = dataclasses.replace(done.get(Receipt), accepted_licences=manifest.accept_licences)
-        receipt.write(work.root / "receipt.json")
+        if git is not None and git.by_tag and git.tag and receipt.pull_request_url is None:
+            set_tag(hub, receipt.repo, git.tag, receipt.commit, f"git commit {git.commit}")
+            receipt = dataclasses.replace(receipt, tag=git.tag)
+        receipt.write(work.root / RECEIPT)
         sent = receipt.committed and journal.last(Push.name) != before
-        return ReleaseResult(revision, work.quant, receipt, None, sent)
+        return ReleaseResult(revision, work.quant, receipt, None, sent, work.root / RECEIPT)
+
+
+def _run(
+    order: Sequence[AnyStage], manifest: ReleaseManifest, context: Context, journal: Journal
+) -> dict[type[Record], Record]:
+    """Run the stages; if somebody commits to the repo meanwhile, plan on top of that commit.
+
+    What is done stays done: only the card, the checks and the push look anew.
+    """
+    for left in reversed(range(TRIES)):
+        try:
+            return run_stages(order, manifest, context, journal)
+        except RemoteMoved as error:
+            if not left:
+                raise
+            context.console.note(f"  {error.message}; going on from the commit that is there now")
+    raise AssertionError("unreachable: the last try returns or raises")
+
+
+def published_as(hub: HubClient, repo: str, git: GitSource) -> Receipt | None:
+    """The receipt of a tag that the Hub has already; None if it has to be released.
+
+    Raises TagMoved if it was released from another git commit, or with other flags.
+    """
+    assert git.tag is not None
+    commit = tagged_commit(hub, repo, git.tag)
+    if commit is None:
+        return None
+    source, overrides = released_from(hub, repo, commit)
+    if source != git.commit:
+        raise TagMoved(
+            f"{repo} was released as {git.tag} from git commit {(source or 'unknown')[:12]}; "
+            f"the tag is now at {git.commit[:12]}",
+            "make a new tag: one that was published stays where it is",
+        )
+    if overrides != dict(git.overrides):
+        raise TagMoved(
+            f"{repo} was released as {git.tag} with the flags {overrides or 'of none'}, "
+            f"not {dict(git.overrides) or 'none'}",
+            "write them into the manifest, and make a new tag",
+        )
+    return published_receipt(hub, repo, commit, git.tag)

@@ -68,7 +68,7 @@ class Context:
     console: Console
     records: Mapping[type[Record], Record]
     reads: tuple[type[Record], ...] = ()
-    git: GitSource | None = None  # provenance alone: another commit does not make another release
+    git: GitSource | None = None  # provenance; only a tag that was asked for makes a release anew
 
     def get(self, kind: type[Wanted]) -> Wanted:
         """The record of this type; a bug (TypeError) if the stage did not declare it."""
@@ -90,6 +90,7 @@ class Stage(ABC, Generic[Options, Result]):
     title: ClassVar[str]
     version: ClassVar[int] = 1  # raise when the same input would give another answer
     reads: ClassVar[tuple[type[Record], ...]] = ()
+    follows_tag: ClassVar[bool] = False  # its outputs name the git tag: another tag, another run
     writes: type[Result]
 
     @abstractmethod

@@ -28,6 +28,7 @@ class WriteCard(Stage[CardWish, Card]):
 
     name, title = "card", "Writing the card"
     reads = (Base, Snapshot, Artifact, Sensitivity, Allocation, ScoreSet)
+    follows_tag = True
     writes = Card
 
     def options(self, manifest: ReleaseManifest) -> CardWish:

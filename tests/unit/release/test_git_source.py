@@ -27,11 +27,17 @@ def manifest(tmp_path: Path) -> Path:
 
 def test_a_committed_manifest_names_its_commit_and_tag(manifest: Path) -> None:
     repo = Repo(manifest.parents[1])
-    assert git_source(manifest) == GitSource(repo.head.commit.hexsha, None)
+    assert git_source(manifest) == GitSource(
+        repo.head.commit.hexsha, None, manifest="releases/a.yaml"
+    )
     repo.create_tag("v1")
-    assert git_source(manifest) == GitSource(repo.head.commit.hexsha, "v1")
+    assert git_source(manifest) == GitSource(
+        repo.head.commit.hexsha, "v1", manifest="releases/a.yaml"
+    )
     repo.create_tag("also-v1")
-    assert git_source(manifest) == GitSource(repo.head.commit.hexsha, None)
+    assert git_source(manifest) == GitSource(
+        repo.head.commit.hexsha, None, manifest="releases/a.yaml"
+    )
 
 
 def test_a_changed_or_new_manifest_names_none(manifest: Path) -> None:

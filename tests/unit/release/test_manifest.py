@@ -87,7 +87,7 @@ def test_a_file_that_is_not_yaml_is_named(tmp_path: Path) -> None:
 def test_the_first_run_pins_the_revision_beside_the_manifest(tmp_path: Path) -> None:
     file = tmp_path / "r.yaml"
     file.write_text("base: acme/tiny\npublish: {org: me}\n")
-    remember_pin(file, "acme/tiny", "a" * 40)
+    remember_pin(file, load_manifest(file, {}), "a" * 40)
     assert pinned(load_manifest(file, {}), file).revision == "a" * 40
     other = load_manifest(file, {"base": "acme/other"})
     assert pinned(other, file).revision is None

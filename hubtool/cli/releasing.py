@@ -1,0 +1,116 @@
+"""What ``hubtool release`` does once its flags are read: one manifest, or those of a git tag."""
+
+from __future__ import annotations
+
+import dataclasses
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hubtool.card.provenance import GitSource
+from hubtool.cli.receipt import print_result
+from hubtool.console import Console
+from hubtool.release.git_source import git_source
+from hubtool.release.git_tag import open_repo
+from hubtool.release.github import (
+    add_summary,
+    plan_summary,
+    release_summary,
+    reported,
+    set_outputs,
+)
+from hubtool.release.lockfile import pinned, read_lock, remember_pin, require_locked
+from hubtool.release.manifest import ReleaseManifest, load_manifest
+from hubtool.release.release import ReleaseResult
+from hubtool.release.release import release as run_release
+from hubtool.release.tagged import tagged_manifests
+
+if TYPE_CHECKING:
+    from hubtool.hub.client import HubClient
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """How to release: the Hub, where the work folders are, and what the flags say of the run."""
+
+    hub: HubClient
+    work_root: Path
+    console: Console
+    dry_run: bool
+    locked: bool
+
+
+def release_manifest(file: Path | None, flags: dict[str, Any], run: Run) -> None:
+    """Release what a manifest file and flags ask, and pin it in the lock beside the file."""
+    asked = load_manifest(file, flags)
+    subject = str(file) if file else asked.base
+    with reported(subject, run.console):
+        if run.locked:
+            require_locked(asked, file, subject)
+        result = _release(asked, file, git_source(file) if file else None, run)
+    if not run.locked:
+        remember_pin(file, asked, result.base_revision)
+    _tell([result], run.console)
+
+
+def release_tag(tag: str, only: Path | None, flags: dict[str, Any], run: Run) -> None:
+    """Release every manifest of a git tag of the repository here, or ``only`` that one."""
+    results = []
+    with ExitStack() as stack:
+        with reported(tag, run.console):
+            repo = stack.enter_context(open_repo(Path()))
+            found = stack.enter_context(
+                tagged_manifests(
+                    repo,
+                    tag,
+                    run.work_root,
+                    only=only.as_posix() if only else None,
+                    flags=flags,
+                )
+            )
+        for one in found:
+            with reported(one.path, run.console):
+                if run.locked:
+                    require_locked(one.manifest, one.file, one.path)
+                elif read_lock(one.file) is None:
+                    run.console.warn(
+                        f"{one.path} has no lock file in {tag}: the base is whatever its main "
+                        f"is now. `hubtool lock {one.path}` pins it; commit it before the tag"
+                    )
+                results.append(_release(one.manifest, one.file, one.git, run))
+    if not results:
+        run.console.result(f"{tag}: no manifest changed since the tag before; nothing to do")
+    _tell(results, run.console)
+
+
+def _release(
+    asked: ReleaseManifest, file: Path | None, git: GitSource | None, run: Run
+) -> ReleaseResult:
+    result = run_release(
+        pinned(asked, file),
+        hub=run.hub,
+        work_root=run.work_root,
+        console=run.console,
+        dry_run=run.dry_run,
+        git=git,
+    )
+    print_result(result, run.console)
+    if result.receipt is not None:
+        add_summary(release_summary(result.receipt, result.quant_folder, sent=result.sent))
+    elif result.plan is not None:
+        add_summary(plan_summary(result.plan))
+    return result
+
+
+def _tell(results: list[ReleaseResult], console: Console) -> None:
+    """The step's outputs: one line a release, in every one of them."""
+    done = [one.receipt or one.plan for one in results]
+    receipts = [one.receipt for one in results if one.receipt]
+    set_outputs(
+        {
+            "repo": "\n".join(one.repo for one in done if one),
+            "commit": "\n".join(one.commit for one in receipts),
+            "url": "\n".join(one.pull_request_url or one.url for one in receipts),
+            "receipt": "\n".join(str(one.receipt_file) for one in results if one.receipt_file),
+        }
+    )

@@ -1,0 +1,318 @@
+"""The action of this repository, step by step as a runner does it, against the local Hub."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from git import Actor, Repo
+from huggingface_hub import HfApi
+
+from hubtool.localhub.faults import parse_fault
+from hubtool.localhub.oidc import Publisher
+from hubtool.localhub.server import RunningHub, start_local_hub
+from tests.support.action_runner import Run, Runner
+from tests.support.oidc_issuer import REQUEST_TOKEN, running_issuer
+from tests.support.release import BASE, CANARY, adopt_token, environment, files_holding, hubtool
+
+ACTION = Path(__file__).parents[2] / ".github/actions/release"
+QUANT = "me/tiny-llama-OptiQ-4bit"
+GIT_CANARY = "ghs_canaryCANARYcanary0123456789"
+SEEN_RECEIPT = ".hubtool/me--tiny-llama-OptiQ-4bit/receipt.json"
+TAGGER = Actor("Ada", "ada@example.org")
+MANIFEST = f"""\
+base: {BASE}
+publish: {{org: me}}
+quantize: {{target_bpw: 5.0, calibration_tokens: 96}}
+scores: ../scores/tiny.json
+card: {{template: ../templates/ours.md.j2}}
+"""
+TEMPLATE = '{% include "blocks/intro.md.j2" %}\n{% include "blocks/details.md.j2" %}\n{% include "blocks/scores.md.j2" %}\n'
+
+
+def scores(correct: int) -> str:
+    score = {
+        "benchmark": "gsm8k",
+        "display_name": "GSM8K (100)",
+        "metric": "exact_match",
+        "correct": correct,
+        "n": 100,
+    }
+    return json.dumps({"format": "hubtool-scores", "version": 1, "candidate": [score]})
+
+
+class Maintainer:
+    """A clone with push rights, and the machines that GitHub would lend to its tags."""
+
+    def __init__(self, folder: Path, hub: RunningHub) -> None:
+        self.folder, self.hub = folder, hub
+        self.clone = folder / "clone"
+        self.runs = 0
+
+    @property
+    def repo(self) -> Repo:
+        return Repo(self.clone)
+
+    def commit(self, files: dict[str, str]) -> None:
+        for path, text in files.items():
+            (self.clone / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.clone / path).write_text(text)
+        with self.repo as repo:
+            repo.index.add(list(files))
+            repo.index.commit("change", author=TAGGER, committer=TAGGER)
+
+    def tag(self, name: str) -> str:
+        """An annotated tag, pushed; returns its commit."""
+        with self.repo as repo:
+            with repo.config_writer() as config:
+                config.set_value("user", "name", TAGGER.name).set_value(
+                    "user", "email", TAGGER.email
+                )
+            repo.create_tag(name, message=name)
+            repo.remotes.origin.push(["main", name])
+            return repo.head.commit.hexsha
+
+    def run(self, tag: str, *, token: str | None = CANARY, **extra: str) -> Run:
+        """The job of a pushed tag: a fresh machine, a fresh clone as actions/checkout leaves it."""
+        self.runs += 1
+        place = self.folder / f"job-{self.runs}"
+        workspace = place / "quants"
+        with Repo.clone_from(str(self.folder / "origin.git"), workspace) as repo:
+            commit = repo.tags[tag].commit.hexsha
+            repo.git.checkout("--quiet", "--detach", commit)
+            repo.git.update_ref(f"refs/tags/{tag}", commit)  # checkout v5 loses the tag object
+        env = {
+            **environment(place / "home", **extra),
+            "PYTHONPATH": str(ACTION.parents[2]),
+            "HF_ENDPOINT": self.hub.url,
+            "HF_HUB_DISABLE_XET": "1",
+            "GITHUB_REF": f"refs/tags/{tag}",
+            "GITHUB_REF_NAME": tag,
+            "GITHUB_REF_TYPE": "tag",
+            "GITHUB_SHA": commit,
+            "GITHUB_REPOSITORY": "acme/quants",
+            "GITHUB_SERVER_URL": "https://git.example",
+            "RUNNER_GITHUB_TOKEN": GIT_CANARY,
+        }
+        runner = Runner(
+            place, cache=self.folder / "cache", artifacts=self.folder / f"artifacts-{self.runs}"
+        )
+        inputs = {"extra-args": "--locked", **({"hf-token": token} if token else {})}
+        return runner.run(ACTION, inputs, workspace=workspace, env=env)
+
+    def commits(self) -> list[Any]:
+        """The quant's commits, newest first, without the one that made the repo."""
+        return list(self.api.list_repo_commits(QUANT))[:-1]
+
+    @property
+    def api(self) -> HfApi:
+        return HfApi(endpoint=self.hub.url, token=self.hub.token)
+
+    def tags(self) -> dict[str, str]:
+        return {one.name: one.target_commit for one in self.api.list_repo_refs(QUANT).tags}
+
+    def provenance(self, revision: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(
+            self.hub.store.read(QUANT, revision, "optiq/release.json")
+        )
+        return found
+
+    def received(self) -> int:
+        """Bytes that arrived by upload and commit since the log was cleared."""
+        return sum(one.bytes_received for one in self.hub.log if one.method in ("PUT", "POST"))
+
+
+@pytest.fixture(scope="module")
+def first(seeded_root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
+    """A repository with a manifest whose tag v1 was pushed and released; the Hub is stopped."""
+    folder = tmp_path_factory.mktemp("action")
+    shutil.copytree(seeded_root, folder / "hub")
+    Repo.init(folder / "origin.git", bare=True, initial_branch="main").close()
+    Repo.clone_from(str(folder / "origin.git"), folder / "clone").close()
+    with start_local_hub(folder / "hub") as hub:
+        adopt_token(hub, CANARY)
+        maintainer = Maintainer(folder, hub)
+        files = {
+            "releases/tiny.yaml": MANIFEST,
+            "scores/tiny.json": scores(61),
+            "templates/ours.md.j2": TEMPLATE,
+            ".gitignore": ".hubtool/\n",
+        }
+        maintainer.commit(files)
+        locked = hubtool(
+            "lock", "--hub", hub.url, cwd=maintainer.clone, env=environment(folder / "home")
+        )
+        assert locked.returncode == 0, locked.stderr
+        lock = "releases/tiny.lock.yaml"
+        maintainer.commit({lock: (maintainer.clone / lock).read_text()})
+        maintainer.tag("tiny/v1")
+        run = maintainer.run("tiny/v1")
+    for job in folder.glob("job-*"):
+        job.rename(folder / "first-job")
+    return folder, run
+
+
+@pytest.fixture
+def maintainer(first: tuple[Path, Run], tmp_path: Path) -> Any:
+    """The world after the first release, for this test alone."""
+    for name in ("hub", "origin.git", "clone", "cache"):
+        shutil.copytree(first[0] / name, tmp_path / name)
+    with Repo(tmp_path / "clone") as repo:
+        repo.remotes.origin.set_url(str(tmp_path / "origin.git"))
+    with start_local_hub(tmp_path / "hub") as hub:
+        yield Maintainer(tmp_path, hub)
+
+
+def no_secret_in(run: Run, *folders: Path) -> None:
+    """No token in what the job printed, even before masking, nor in what it left."""
+    told = "\n".join([*run.raw, run.summary, json.dumps(run.outputs)])
+    told += "".join(json.dumps(step.outputs) for step in run.steps.values())
+    for secret in (CANARY, GIT_CANARY, REQUEST_TOKEN, "hf_jwt_", "eyJ"):
+        assert secret not in told
+    for secret in (CANARY, GIT_CANARY, REQUEST_TOKEN, "hf_jwt_"):
+        for folder in folders:
+            assert files_holding(folder, secret) == []
+
+
+def test_the_first_tag_publishes_with_its_provenance(
+    first: tuple[Path, Run], maintainer: Maintainer
+) -> None:
+    folder, run = first
+    assert run.outcome == "success", run.log
+    (commit,) = maintainer.commits()
+    git = maintainer.repo.tags["tiny/v1"].commit.hexsha
+    assert commit.title == f"Release tiny/v1: a quant of {BASE} at {base_commit(maintainer)[:12]}"
+    assert commit.message == (
+        f"Made from releases/tiny.yaml of https://git.example/acme/quants at commit {git}, "
+        "tag tiny/v1."
+    )
+    assert maintainer.tags() == {"tiny/v1": commit.commit_id}
+    told = maintainer.provenance("tiny/v1")
+    assert {name: value for name, value in told.items() if name.startswith("git_")} == {
+        "git_commit": git,
+        "git_tag": "tiny/v1",
+        "git_repository": "https://git.example/acme/quants",
+        "git_manifest": "releases/tiny.yaml",
+        "git_tagger": "Ada",
+        "git_signature": None,
+    }
+    receipt = json.loads((folder / "first-job/quants" / SEEN_RECEIPT).read_text())
+    assert (receipt["commit"], receipt["tag"]) == (commit.commit_id, "tiny/v1")
+    assert run.outputs["receipt"].endswith(SEEN_RECEIPT)
+    assert (run.outputs["repo"], run.outputs["commit"]) == (QUANT, commit.commit_id)
+    assert run.outputs["url"].endswith(f"/{QUANT}")
+    assert f"]({run.outputs['url']}): published" in run.summary
+    assert "| Bits per weight, nominal (allocation only) | 5.00 |" in run.summary
+    chart = f"({run.outputs['url']}/resolve/{commit.commit_id}/assets/"
+    assert chart in run.summary
+    assert run.installs[0].endswith(f"{ACTION}/../../..")
+    assert run.installs[1].endswith("-r " + str(folder / "job-1/temp/hubtool-tools.txt"))
+    assert sorted(file.name.split("-")[1] for file in (folder / "cache").iterdir()) == [
+        "base",
+        "measurement",
+        "quant",
+    ]
+    (artifact,) = (folder / "artifacts-1").iterdir()
+    assert (artifact.name, (artifact / SEEN_RECEIPT).is_file()) == ("hubtool-tiny-1", True)
+    assert CANARY in run.masks
+    no_secret_in(run, folder / "cache", folder / "artifacts-1", folder / "first-job/quants")
+
+
+def test_the_same_tag_again_changes_nothing(maintainer: Maintainer) -> None:
+    before = maintainer.commits(), maintainer.tags()
+    maintainer.hub.log.clear()
+    run = maintainer.run("tiny/v1")
+    assert run.outcome == "success", run.log
+    assert (maintainer.commits(), maintainer.tags()) == before
+    assert [one for one in maintainer.hub.log if one.method not in ("GET", "HEAD")] == []
+    assert not [one for one in maintainer.hub.log if one.path.endswith(".safetensors")]
+    assert run.outputs["commit"] == before[0][0].commit_id
+    assert "already published" in run.summary
+
+
+def test_a_new_score_file_re_cards_by_a_trusted_publisher_and_sends_no_weights(
+    maintainer: Maintainer,
+) -> None:
+    maintainer.commit({"scores/tiny.json": scores(62)})
+    maintainer.tag("tiny/v2")
+    store = maintainer.hub.store
+    maintainer.hub.log.clear()
+    claims = {"repository": "acme/quants", "ref": "refs/tags/tiny/v2"}
+    with running_issuer(claims) as issuer:
+        publisher = Publisher(issuer.address, {"repository": "acme/quants"})
+        store.accounts.trust(store.repos.get(QUANT), publisher, by="local")
+        run = maintainer.run("tiny/v2", token=None, **issuer.environment)
+    assert run.outcome == "success", run.log
+    newest, older = maintainer.commits()
+    assert newest.title.startswith("Release tiny/v2: ")
+    assert maintainer.tags() == {"tiny/v1": older.commit_id, "tiny/v2": newest.commit_id}
+    weights = [file for file in listing(maintainer, "tiny/v2") if file.endswith(".safetensors")]
+    sizes = [len(store.read(QUANT, "main", file)) for file in weights]
+    chart = len(store.read(QUANT, "main", "assets/scores.png"))
+    assert [one.bytes_received for one in maintainer.hub.log if one.method == "PUT"] == [chart]
+    assert maintainer.received() < sum(sizes)
+    assert listing(maintainer, "tiny/v1")[weights[0]] == listing(maintainer, "tiny/v2")[weights[0]]
+    assert "62.0%" in store.read(QUANT, "main", "README.md").decode()
+    quantizing = run.log.split("::group::Quantizing")[1].split("::endgroup::")[0]
+    assert "unchanged since" in quantizing
+    assert not [one for one in maintainer.hub.log if f"/{BASE}/resolve/" in one.path]
+    no_secret_in(run, maintainer.folder / "cache", maintainer.folder / "job-1")
+    assert [mask for mask in run.masks if mask.startswith("hf_jwt_")]
+
+
+def test_a_failing_check_is_annotated_and_stops_before_the_push(maintainer: Maintainer) -> None:
+    block = "Ninety-nine of 99 users like it.\n"
+    maintainer.commit({"templates/blocks/intro.md.j2": block, "scores/tiny.json": scores(63)})
+    maintainer.tag("tiny/v2")
+    before = maintainer.commits()
+    maintainer.hub.log.clear()
+    run = maintainer.run("tiny/v2")
+    assert run.outcome == "failure"
+    assert run.steps["Release"].outcome == "failure"
+    assert (maintainer.commits(), list(maintainer.tags())) == (before, ["tiny/v1"])
+    assert not [one for one in maintainer.hub.log if one.method == "PUT"]
+    found = [one for one in run.annotations if one.title == "card/facts"]
+    assert [(one.level, one.file) for one in found] == [("error", "releases/tiny.yaml")]
+    assert "99" in found[0].text
+    assert "not released" in run.summary
+    assert "HT0701" in run.summary
+    assert run.outputs["commit"] == ""
+    no_secret_in(run, maintainer.folder / "artifacts-1")
+
+
+def test_two_tags_at_once_end_as_two_clean_commits(maintainer: Maintainer) -> None:
+    for name, correct in (("tiny/v2", 64), ("tiny/v3", 65)):
+        maintainer.commit({"scores/tiny.json": scores(correct)})
+        maintainer.tag(name)
+    # the first commit to arrive is held back until the other one has landed
+    maintainer.hub.faults.append(parse_fault("commit:latency=4,times=1"))
+    with ThreadPoolExecutor(2) as pool:
+        jobs = [pool.submit(maintainer.run, name) for name in ("tiny/v2", "tiny/v3")]
+        runs = [job.result() for job in jobs]
+    assert [run.outcome for run in runs] == ["success", "success"], runs[0].log + runs[1].log
+    log = [one for one in maintainer.hub.log if "/commit/main" in one.path]
+    assert sorted(one.status for one in log) == [200, 200, 412]
+    newest, second, first = maintainer.commits()
+    assert {newest.title[:15], second.title[:15]} == {"Release tiny/v2", "Release tiny/v3"}
+    tags = maintainer.tags()
+    assert set(tags.values()) == {newest.commit_id, second.commit_id, first.commit_id}
+    for tag, correct in (("tiny/v2", 64), ("tiny/v3", 65)):
+        card = maintainer.hub.store.read(QUANT, tag, "README.md").decode()
+        assert f"{correct}.0%" in card
+        assert maintainer.provenance(tag)["git_tag"] == tag
+
+
+def base_commit(maintainer: Maintainer) -> str:
+    return str(maintainer.hub.store.head(BASE))
+
+
+def listing(maintainer: Maintainer, revision: str) -> dict[str, str]:
+    """Path -> hash of every file of the quant."""
+    store = maintainer.hub.store
+    repo = store.repos.get(QUANT)
+    tree = store.history.tree(repo, store.history.resolve(repo, revision))
+    return {path: entry.sha256 for path, entry in tree.items()}
