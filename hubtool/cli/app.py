@@ -23,17 +23,17 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "lock": (
         "hubtool.cli.lock",
         "lock",
-        "Pin the base's commit and the tools beside each manifest; --check for CI.",
+        "Write the lock file beside each manifest: the base's commit, and the tools installed here.",
     ),
     "matrix": (
         "hubtool.cli.matrix",
         "matrix",
-        "Print the releases of a tag as JSON, for a workflow's strategy.matrix.",
+        "Print JSON for a workflow's matrix: one manifest a job.",
     ),
     "init": (
         "hubtool.cli.init",
         "init",
-        "Make a repository for releases: manifests, scores, workflows that release a tag.",
+        "Make a repository for releases: manifests, scores, and workflows that release a tag.",
     ),
     "measure": (
         "hubtool.cli.measure",

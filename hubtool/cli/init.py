@@ -18,9 +18,9 @@ def init(
     org: Annotated[str, typer.Option(help="Organisation that will own the quants.")] = "my-org",
     json_output: JsonOption = False,
 ) -> None:
-    """Make a repository for releases: example manifest and scores, workflows, README, .gitignore.
+    """Make a repository for releases: manifests, scores, and workflows that release a tag.
 
-    Files that are there already stay as they are; nothing is committed.
+    An example manifest with scores, workflow files, the action, README and .gitignore. Files that are there already stay as they are; nothing is committed.
 
     Example: hubtool init quants --org my-org
     """

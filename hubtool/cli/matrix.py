@@ -32,9 +32,9 @@ def matrix(
         ),
     ] = False,
 ) -> None:
-    """Print JSON for `strategy.matrix`: one manifest a job. Read from git; asks no Hub.
+    """Print JSON for a workflow's matrix: one manifest a job.
 
-    Each job has manifest, name, repo, base, work (its folder in .hubtool), and the keys
+    Read from git; asks no Hub. The value is for `strategy.matrix`. Each job has manifest, name, repo, base, work (its folder in .hubtool), and the keys
     base_key, measurement_key, quant_key: fingerprints of what its caches hold.
 
     Example: hubtool matrix --tag v2026.11
