@@ -23,7 +23,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "lock": (
         "hubtool.cli.lock",
         "lock",
-        "Write the lock file beside each manifest: the base's commit, and the tools installed here.",
+        "Write the lock file beside each manifest: the base's commit and the tools that are here.",
     ),
     "matrix": (
         "hubtool.cli.matrix",

@@ -20,7 +20,8 @@ def init(
 ) -> None:
     """Make a repository for releases: manifests, scores, and workflows that release a tag.
 
-    An example manifest with scores, workflow files, the action, README and .gitignore. Files that are there already stay as they are; nothing is committed.
+    An example manifest with scores, workflow files, the action, README and .gitignore. Files
+    that are there already stay as they are; nothing is committed.
 
     Example: hubtool init quants --org my-org
     """

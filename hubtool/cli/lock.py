@@ -31,7 +31,7 @@ def lock(
     hub: HubOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Write the lock file beside each manifest: the base's commit, and the tools installed here.
+    """Write the lock file beside each manifest: the base's commit and the tools that are here.
 
     A commit that is pinned stays until `--upgrade`. `hubtool release --locked` refuses to use
     anything else. `--check` and `--tools` ask no Hub.

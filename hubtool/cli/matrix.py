@@ -34,8 +34,9 @@ def matrix(
 ) -> None:
     """Print JSON for a workflow's matrix: one manifest a job.
 
-    Read from git; asks no Hub. The value is for `strategy.matrix`. Each job has manifest, name, repo, base, work (its folder in .hubtool), and the keys
-    base_key, measurement_key, quant_key: fingerprints of what its caches hold.
+    Read from git; asks no Hub. The value is for `strategy.matrix`. Each job has manifest, name,
+    repo, base, work (its folder in .hubtool), tools (the locked ones), and the keys base_key,
+    measurement_key and quant_key: fingerprints of what its caches hold.
 
     Example: hubtool matrix --tag v2026.11
     """
