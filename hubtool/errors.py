@@ -211,6 +211,12 @@ class NothingToQuantize(InputError):
     id = "HT0405"
 
 
+class SensitivityMismatch(InputError):
+    """The sensitivities are of another model, or cannot be read."""
+
+    id = "HT0406"
+
+
 # --- HT05: weights on disk --------------------------------------------------
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -50,6 +50,15 @@ class WidthShare:
     bits: int  # the width
     components: int  # modules of it
     parameters: int  # logical
+    parameter_share: float  # of the quantized parameters, 0 to 1
+
+
+@dataclasses.dataclass(frozen=True)
+class GroupShare:
+    """All components of one group size, as :class:`WidthShare` for widths."""
+
+    group_size: int  # weights that share one scale
+    components: int  # modules of it
     parameter_share: float  # of the quantized parameters, 0 to 1
 
 
@@ -296,6 +305,20 @@ def kind_of(module: str) -> str:
     """What a module is in every layer: ``mlp.gate`` of ``model.layers.7.mlp.gate``."""
     inside = re.split(r"(?:^|\.)\d+\.", module)[-1]
     return inside if inside != module else module.rsplit(".", 1)[-1]
+
+
+def group_shares(components: Sequence[ComponentBits]) -> tuple[GroupShare, ...]:
+    """How much is quantized in groups of which size, the larger part first."""
+    total = sum(component.parameters for component in components)
+    parts = {
+        size: [one for one in components if one.group_size == size]
+        for size in {component.group_size for component in components}
+    }
+    shares = (
+        GroupShare(size, len(part), sum(one.parameters for one in part) / total)
+        for size, part in parts.items()
+    )
+    return tuple(sorted(shares, key=lambda share: (-share.parameter_share, share.group_size)))
 
 
 def _widths(components: Iterable[ComponentBits], quantized: int) -> tuple[WidthShare, ...]:

@@ -84,7 +84,7 @@ def stats(
     mtp_bytes: int = 0,
     unquantized: int = 1_454_000_000,
     kept: tuple[KeptShare, ...] = (),
-    group_size: int = 64,
+    group_sizes: tuple[int, ...] = (64,),
     mode: str = "affine",
 ) -> QuantStats:
     """Figures for (bits, components, parameters) a width, as reading a folder would give them."""
@@ -94,13 +94,21 @@ def stats(
     layers = -(-len(sizes) // len(KINDS))
     components = tuple(
         ComponentBits(
-            f"model.layers.{place % layers}.{KINDS[place // layers]}", bits, group_size, mode, size
+            f"model.layers.{place % layers}.{KINDS[place // layers]}",
+            bits,
+            group_sizes[place % len(group_sizes)],
+            mode,
+            size,
         )
         for place, (bits, size) in enumerate(sizes)
     )
     quantized = sum(parameters for _, _, parameters in widths)
     bits = sum(bits * parameters for bits, _, parameters in widths)
-    language_bytes = (bits + quantized * 32 // group_size) // 8 + 2 * unquantized
+    if len(group_sizes) == 1:
+        scales = quantized * 32 // group_sizes[0]
+    else:
+        scales = sum(one.parameters * 32 // one.group_size for one in components)
+    language_bytes = (bits + scales) // 8 + 2 * unquantized
     parts = [
         PartSize(
             "language",

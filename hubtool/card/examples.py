@@ -152,6 +152,30 @@ def _kept_components() -> CardFacts:
     return build_facts(provenance(), figures, None, ModelTraits(True, False))
 
 
+def _several_group_sizes() -> CardFacts:
+    """Widths and group sizes chosen together, under a budget of stored bits."""
+    made = provenance(
+        target_bpw=None, budget="--stored-bpw 7.5", qat_evidence=None, drafter=None, baseline=None
+    )
+    widths = ((3, 60, 600_000_000), (4, 220, 3_100_000_000), (6, 63, 1_086_000_000))
+    figures = stats(widths, vision_bytes=0, group_sizes=(64, 32, 64, 128))
+    return build_facts(made, figures, None, ModelTraits(True, False))
+
+
+def _static_rule() -> CardFacts:
+    """What hubtool made without measuring anything."""
+    made = provenance(
+        measurement=None,
+        target_bpw=None,
+        budget="--max-size 6.5GB",
+        chosen_by="a static rule of hubtool; nothing was measured",
+        qat_evidence=None,
+        drafter=None,
+        baseline=None,
+    )
+    return build_facts(made, stats(vision_bytes=0), None, ModelTraits(True, False))
+
+
 def _static_allocation() -> CardFacts:
     made = provenance(
         qat_evidence=None,
@@ -228,6 +252,8 @@ EXAMPLES: dict[str, Callable[[], CardFacts]] = {
     "mixture_of_experts": _mixture_of_experts,
     "kept_components": _kept_components,
     "static_allocation": _static_allocation,
+    "static_rule": _static_rule,
+    "several_group_sizes": _several_group_sizes,
     "weights_are_uploading": _weights_are_uploading,
     "mtp_head": _mtp_head,
     "no_scores": _no_scores,

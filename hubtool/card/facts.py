@@ -5,9 +5,17 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
-from hubtool.artifact.stats import KeptShare, PartSize, QuantStats, WidthShare
+from hubtool.artifact.stats import (
+    GroupShare,
+    KeptShare,
+    PartSize,
+    QuantStats,
+    WidthShare,
+    group_shares,
+)
 from hubtool.card.charts import scores_alt, widths_alt
 from hubtool.card.provenance import BaselineFacts, LicenceFacts, Provenance
+from hubtool.quantize.choice import DEFAULT_GROUP_SIZE
 from hubtool.quantize.optiq_files import MeasurementFacts
 from hubtool.records import Record
 from hubtool.scores.capability import Capability, compare
@@ -57,6 +65,7 @@ class CardFacts(Record):
     widths: tuple[WidthShare, ...]  # ascending bits
     components: int  # quantized modules
     group_sizes: tuple[int, ...]  # weights that share one scale, ascending
+    group_shares: tuple[GroupShare, ...]  # the same with their shares, the larger part first
     modes: tuple[str, ...]  # affine, mxfp4, nvfp4, mxfp8
     nominal_bpw: float  # bits of the quantized weights alone
     stored_bpw: float  # all weight bytes over all parameters
@@ -71,7 +80,9 @@ class CardFacts(Record):
     experts: int | None  # routed ones in a layer
     active_experts: int | None  # of these, for one token
     measurement: MeasurementFacts | None  # how sensitivity was measured, if hubtool did
-    target_bpw: float | None  # the budget, nominal
+    target_bpw: float | None  # the budget, if it was nominal
+    budget: str | None  # the flags that ask for the same budget again
+    chosen_by: str | None  # what the widths come from, where hubtool measured nothing
     made_by: str  # hubtool, or the method that made an imported quant
     drafter: str | None  # Hub id of a speculative drafter
     baseline_repo: str | None  # Hub id that scores are compared with
@@ -132,6 +143,7 @@ def build_facts(
         widths=stats.widths,
         components=len(stats.components),
         group_sizes=tuple(sorted({component.group_size for component in stats.components})),
+        group_shares=group_shares(stats.components),
         modes=tuple(sorted({component.mode for component in stats.components})),
         nominal_bpw=stats.nominal_bpw,
         stored_bpw=stats.stored_bpw,
@@ -147,6 +159,8 @@ def build_facts(
         active_experts=traits.active_experts,
         measurement=provenance.measurement,
         target_bpw=provenance.target_bpw,
+        budget=_budget_flags(provenance, stats),
+        chosen_by=provenance.chosen_by,
         made_by=provenance.made_by,
         drafter=provenance.drafter,
         baseline_repo=baseline_repo,
@@ -163,6 +177,19 @@ def build_facts(
         tools=provenance.tools,
         has_chat_template=traits.has_chat_template,
     )
+
+
+def _budget_flags(provenance: Provenance, stats: QuantStats) -> str | None:
+    """With the group sizes in use, where they are not one usual size."""
+    flags = provenance.budget
+    if flags is None and provenance.target_bpw is not None:
+        flags = f"--target-bpw {provenance.target_bpw}"
+    sizes = sorted({component.group_size for component in stats.components})
+    if flags is None or sizes == [DEFAULT_GROUP_SIZE] or not sizes:
+        return flags
+    if len(sizes) == 1:
+        return f"{flags} --group-size {sizes[0]}"
+    return f"{flags} --group-sizes {','.join(map(str, sizes))}"
 
 
 def _tags(provenance: Provenance, stats: QuantStats, traits: ModelTraits) -> tuple[str, ...]:

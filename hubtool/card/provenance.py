@@ -91,6 +91,8 @@ class Provenance(Record):
     files: tuple[str, ...]  # every path of the release, this file's own included
     baseline_facts: BaselineFacts | None = None
     model_index: bool = False  # the front matter repeats the scores
+    budget: str | None = None  # the flags that ask for the same budget again
+    chosen_by: str | None = None  # what the widths come from, where hubtool measured nothing
     # what saves a reader of the remote repo a request each
     header_bytes: dict[str, int] = dataclasses.field(default_factory=dict)  # of weight files
     scores: ScoreSet | None = None  # those of optiq/scores.json, unless it lists failed items
@@ -185,6 +187,8 @@ def provenance_of(
         git_tagger=git.tagger if git else None,
         git_signature=git.signature if git else None,
         overrides=dict(git.overrides) if git else {},
+        budget=making.budget if making else None,
+        chosen_by=making.chosen_by if making else None,
     )
 
 

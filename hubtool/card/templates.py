@@ -34,8 +34,8 @@ class Brand(BaseModel):
     method_name: str = Field(description="what the allocation is called in sentences")
     convert_command: str = Field(
         "",
-        description="shell lines under `Quantize your own`; {base}, {target_bpw} and {bits} "
-        "are filled in",
+        description="shell lines under `Quantize your own`; {base}, {budget} (the flags of the "
+        "budget), {target_bpw} and {bits} are filled in",
     )
 
     @field_validator("naming")
@@ -62,7 +62,7 @@ class Brand(BaseModel):
         for field, known in (
             ("banner", {"org"}),
             ("links", {"org"}),
-            ("convert_command", {"base", "target_bpw", "bits"}),
+            ("convert_command", {"base", "budget", "target_bpw", "bits"}),
         ):
             value = getattr(self, field)
             text = " ".join((*value, *value.values())) if isinstance(value, dict) else value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hubtool.artifact.stats import PartSize, WidthShare
+from hubtool.artifact.stats import GroupShare, PartSize, WidthShare
 from hubtool.card.facts import CardFacts
 from hubtool.card.phrases import count_words, listed
 from hubtool.card.provenance import BaselineFacts, LicenceFacts
@@ -96,7 +96,7 @@ def detail_rows(facts: CardFacts) -> tuple[tuple[str, str], ...]:
             f"{facts.stored_bpw:.2f}" + _language_bpw(facts),
         ),
         ("Size of the weights", _sizes(facts)),
-        ("Group size", listed([str(size) for size in facts.group_sizes])),
+        ("Group size", _groups(facts)),
         *_measurement_rows(facts),
     ]
     if facts.vision:
@@ -162,8 +162,16 @@ def _width_rows(facts: CardFacts) -> list[tuple[str, str]]:
     return rows
 
 
-def _share(share: WidthShare) -> str:
+def _share(share: WidthShare | GroupShare) -> str:
     return f"{share.parameter_share:.1%} of quantized parameters"
+
+
+def _groups(facts: CardFacts) -> str:
+    """``64``, or each size with its share where several are in use."""
+    shares = facts.group_shares
+    if len(shares) < 2:
+        return listed([str(size) for size in facts.group_sizes])
+    return listed([f"{share.group_size} ({_share(share)})" for share in shares])
 
 
 def _kept_rows(facts: CardFacts) -> list[tuple[str, str]]:
@@ -216,7 +224,8 @@ def _sizes(facts: CardFacts) -> str:
 def _measurement_rows(facts: CardFacts) -> list[tuple[str, str]]:
     measured = facts.measurement
     if measured is None:
-        return [("Widths chosen by", f"{facts.made_by}; not measured by hubtool")]
+        by = facts.chosen_by or f"{facts.made_by}; not measured by hubtool"
+        return [("Widths chosen by", by)]
     reference = REFERENCE_WORDS.get(measured.reference, measured.reference)
     why = "" if measured.reference == "bf16" else f" ({measured.reference_reason})"
     return [

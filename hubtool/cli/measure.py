@@ -9,6 +9,7 @@ import typer
 
 from hubtool.cli.options import JsonOption, TrustOption, comma_numbers
 from hubtool.cli.output import open_console
+from hubtool.errors import ManifestInvalid
 
 
 def measure(
@@ -52,6 +53,10 @@ def measure(
         calibration_tokens=tokens,
         seed=seed,
     )
+    if want.method == "static":
+        raise ManifestInvalid(
+            "the static rule measures nothing", "hubtool quantize --method static", field="method"
+        )
     result = measure_sensitivity(
         model,
         candidate_bits=want.candidate_bits,

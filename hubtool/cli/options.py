@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from hubtool.quantize.choice import DEFAULT_CHOICES
+
 HubOption = Annotated[
     str | None,
     typer.Option(
@@ -21,6 +23,52 @@ JsonOption = Annotated[
 TrustOption = Annotated[
     bool,
     typer.Option("--trust-remote-code", help="Allow the base's own Python code to run."),
+]
+TargetBpwOption = Annotated[
+    float | None,
+    typer.Option(help="Budget in nominal bits per weight. [default: 5.0, if no budget is named]"),
+]
+StoredBpwOption = Annotated[
+    float | None,
+    typer.Option(help="Budget in stored bits per weight: all bytes of the weights count."),
+]
+MaxSizeOption = Annotated[
+    str | None, typer.Option(help="Budget in bytes of weights.", metavar="5GB")
+]
+FitOption = Annotated[
+    str | None,
+    typer.Option(help="Budget by a Mac's memory: weights, cache and overhead fit.", metavar="16GB"),
+]
+ContextOption = Annotated[
+    int | None, typer.Option(help="Tokens of cache that --fit leaves. [default: 8192]")
+]
+CandidateBitsOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Widths to choose from; 16 keeps a component as it is. "
+        f"[default: {','.join(map(str, DEFAULT_CHOICES.bits))}]",
+        metavar="4,8",
+    ),
+]
+GroupSizesOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Group sizes to choose from beside 64, where the budget counts their bytes. "
+        f"[default: {','.join(map(str, DEFAULT_CHOICES.group_sizes))}]",
+        metavar="32,64,128",
+    ),
+]
+MethodOption = Annotated[
+    str | None,
+    typer.Option(help="How to measure. [default: fisher]", metavar="fisher|exact|static"),
+]
+SensitivityOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Sensitivities to use instead of measuring: a file of `hubtool measure`, or a "
+        "published one.",
+        metavar="FILE|REPO",
+    ),
 ]
 
 

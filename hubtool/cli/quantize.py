@@ -3,97 +3,139 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from hubtool.cli.options import JsonOption, TrustOption
+from hubtool.cli.options import (
+    CandidateBitsOption,
+    ContextOption,
+    FitOption,
+    GroupSizesOption,
+    HubOption,
+    JsonOption,
+    MaxSizeOption,
+    MethodOption,
+    SensitivityOption,
+    StoredBpwOption,
+    TargetBpwOption,
+    TrustOption,
+    comma_numbers,
+    without_unset,
+)
 from hubtool.cli.output import open_console
-from hubtool.errors import ManifestInvalid, PathNotFound
-
-if TYPE_CHECKING:
-    from hubtool.console import Console
-    from hubtool.quantize.sensitivity import Sensitivity
+from hubtool.cli.session import open_hub
+from hubtool.errors import ManifestInvalid, TargetExists
 
 
 def quantize(
     model: Annotated[Path, typer.Argument(help="Folder of the base model.")],
-    out: Annotated[Path, typer.Argument(help="Quant folder to write; it must not exist.")],
-    sensitivity: Annotated[
-        Path | None,
-        typer.Option(help="What `hubtool measure` wrote for this model. [default: measure now]"),
+    target: Annotated[
+        Path | None, typer.Argument(help="Quant folder to write, as with --out.", metavar="OUT")
     ] = None,
-    target_bpw: Annotated[float, typer.Option(help="Budget in nominal bits per weight.")] = 5.0,
+    out: Annotated[
+        Path | None, typer.Option(help="Quant folder to write; it must not exist.")
+    ] = None,
+    target_bpw: TargetBpwOption = None,
+    stored_bpw: StoredBpwOption = None,
+    max_size: MaxSizeOption = None,
+    fit: FitOption = None,
+    context: ContextOption = None,
+    candidate_bits: CandidateBitsOption = None,
+    group_sizes: GroupSizesOption = None,
+    method: MethodOption = None,
+    sensitivity: SensitivityOption = None,
+    calibration_tokens: Annotated[
+        int | None, typer.Option(help="Tokens of the calibration mix to read. [default: 3072]")
+    ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Print why each component got its width.")
     ] = False,
     trust_remote_code: TrustOption = False,
+    hub: HubOption = None,
     json_output: JsonOption = False,
 ) -> None:
     """Spend a bit budget over the components and quantize.
 
-    Without --sensitivity it measures first, as `hubtool measure` does by
-    default. The written file is read back: a width that differs from what was
-    decided stops the command.
+    Without --sensitivity it measures first, as `hubtool measure` does. The
+    written file is read back: a width that differs from what was decided stops
+    the command.
 
-    Example: hubtool quantize ./SmolLM2-135M-Instruct ./quant --target-bpw 5.0 --explain
+    Example: hubtool quantize ./SmolLM2-135M-Instruct --stored-bpw 5.0 --out ./quant --explain
     """
     console = open_console(json_output)
-    if out.exists():
-        raise ManifestInvalid(f"{out} exists already", "name a new folder, or remove that one")
-    if sensitivity is not None and not sensitivity.is_file():
-        raise PathNotFound(
-            f"no sensitivities at {sensitivity}", f"run `hubtool measure {model}` first"
-        )
+    folder = _target(target, out)
 
     from hubtool.cli.inspect import describe
-    from hubtool.quantize.allocation import explain as explain_allocation
     from hubtool.quantize.allocation import spend_budget
     from hubtool.quantize.checkpoint import FILE_NAME
     from hubtool.quantize.convert import quantize_folder
+    from hubtool.quantize.explanation import explain as explain_allocation
+    from hubtool.quantize.explanation import tell
+    from hubtool.quantize.footprint import footprint_of_folder
+    from hubtool.quantize.memory import settle
     from hubtool.quantize.optiq_files import write_optiq_files
-    from hubtool.quantize.sensitivity import Sensitivity
+    from hubtool.quantize.static import static_sensitivity
+    from hubtool.release.manifest import check_quantize_options
+    from hubtool.release.stages.measure import measure_options, sensitivity_of
 
-    measured = (
-        Sensitivity.read(sensitivity)
-        if sensitivity
-        else _measure(model, out, console, trust_remote_code=trust_remote_code)
+    want = check_quantize_options(
+        **without_unset(
+            {
+                "target_bpw": target_bpw,
+                "stored_bpw": stored_bpw,
+                "max_size": max_size,
+                "fit": fit,
+                "context": context,
+                "candidate_bits": comma_numbers(candidate_bits),
+                "group_sizes": comma_numbers(group_sizes),
+                "method": method,
+                "sensitivity": sensitivity,
+                "calibration_tokens": calibration_tokens,
+                "trust_remote_code": trust_remote_code or None,
+            }
+        )
     )
-    allocation = spend_budget(measured, target_bpw)
+    budget = settle(want.budget, model, trust_remote_code=trust_remote_code)
+    if sensitivity is None:  # a budget that cannot be is told before hours of measuring
+        shapes = footprint_of_folder(
+            model, min(want.grid.group_sizes), trust_remote_code=trust_remote_code
+        )
+        spend_budget(static_sensitivity(shapes, want.grid, want.group_size), budget, shapes)
+    is_remote = sensitivity is not None and not Path(sensitivity).exists()
+    measured = sensitivity_of(
+        model,
+        measure_options(want),
+        hub=open_hub(hub, console) if is_remote else None,
+        checkpoint_folder=folder.absolute().parent,
+        console=console,
+    )
+    footprint = footprint_of_folder(
+        model, min(measured.group_sizes), trust_remote_code=trust_remote_code
+    )
+    allocation = spend_budget(measured, budget, footprint)
+    tell(allocation, console)
     if explain:
         console.result(explain_allocation(allocation, measured))
-    stats = quantize_folder(model, out, allocation, console, trust_remote_code=trust_remote_code)
+    stats = quantize_folder(model, folder, allocation, console, trust_remote_code=trust_remote_code)
     write_optiq_files(
-        out,
+        folder,
         base_repo=None,
         base_revision=None,
         sensitivity=measured,
         allocation=allocation,
         stats=stats,
     )
-    if sensitivity is None:
-        (out.absolute().parent / FILE_NAME).unlink()
+    (folder.absolute().parent / FILE_NAME).unlink(missing_ok=True)
     console.data(stats.to_json())
-    console.result(describe(str(out), stats, components=False))
+    console.result(describe(str(folder), stats, components=False))
 
 
-def _measure(model: Path, out: Path, console: Console, *, trust_remote_code: bool) -> Sensitivity:
-    """Sensitivities by the defaults of a release; the state to resume from lies beside ``out``."""
-    from hubtool.quantize.calibration import load_mix
-    from hubtool.quantize.sensitivity import measure_sensitivity
-    from hubtool.release.manifest import QuantizeOptions
-
-    want = QuantizeOptions()
-    return measure_sensitivity(
-        model,
-        candidate_bits=want.candidate_bits,
-        group_size=want.group_size,
-        method=want.method,
-        reference=want.reference,
-        mix=load_mix(None),
-        tokens=want.calibration_tokens,
-        seed=want.seed,
-        checkpoint_folder=out.absolute().parent,
-        console=console,
-        trust_remote_code=trust_remote_code,
-    )
+def _target(positional: Path | None, option: Path | None) -> Path:
+    """The folder to write, from either place. Raises ManifestInvalid, TargetExists."""
+    folder = option or positional
+    if folder is None or (option and positional):
+        raise ManifestInvalid("one folder to write is needed", "name it: --out DIR", field="out")
+    if folder.exists():
+        raise TargetExists(f"{folder} exists already", "name a new folder, or remove that one")
+    return folder

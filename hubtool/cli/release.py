@@ -7,7 +7,22 @@ from typing import Annotated
 
 import typer
 
-from hubtool.cli.options import HubOption, JsonOption, TrustOption, comma_numbers, without_unset
+from hubtool.cli.options import (
+    CandidateBitsOption,
+    ContextOption,
+    FitOption,
+    GroupSizesOption,
+    HubOption,
+    JsonOption,
+    MaxSizeOption,
+    MethodOption,
+    SensitivityOption,
+    StoredBpwOption,
+    TargetBpwOption,
+    TrustOption,
+    comma_numbers,
+    without_unset,
+)
 from hubtool.cli.output import open_console
 from hubtool.cli.session import open_hub
 
@@ -19,12 +34,13 @@ def release(
     revision: Annotated[
         str | None, typer.Option(help="Branch, tag or commit of the base; pinned on first run.")
     ] = None,
-    target_bpw: Annotated[
-        float | None, typer.Option(help="Budget in nominal bits per weight. [default: 5.0]")
-    ] = None,
-    candidate_bits: Annotated[
-        str | None, typer.Option(help="Widths to choose from. [default: 4,8]", metavar="4,8")
-    ] = None,
+    target_bpw: TargetBpwOption = None,
+    stored_bpw: StoredBpwOption = None,
+    max_size: MaxSizeOption = None,
+    fit: FitOption = None,
+    context: ContextOption = None,
+    candidate_bits: CandidateBitsOption = None,
+    group_sizes: GroupSizesOption = None,
     group_size: Annotated[
         int | None, typer.Option(help="Weights that share one scale. [default: 64]")
     ] = None,
@@ -32,10 +48,8 @@ def release(
         str | None,
         typer.Option(help="What to measure against. [default: auto]", metavar="auto|bf16|uniform4"),
     ] = None,
-    method: Annotated[
-        str | None,
-        typer.Option(help="How to measure. [default: fisher]", metavar="fisher|exact"),
-    ] = None,
+    method: MethodOption = None,
+    sensitivity: SensitivityOption = None,
     calibration_tokens: Annotated[
         int | None, typer.Option(help="Tokens of the calibration mix to read. [default: 3072]")
     ] = None,
@@ -131,8 +145,14 @@ def release(
         "quantize": without_unset(
             {
                 "target_bpw": target_bpw,
+                "stored_bpw": stored_bpw,
+                "max_size": max_size,
+                "fit": fit,
+                "context": context,
                 "candidate_bits": comma_numbers(candidate_bits),
                 "group_size": group_size,
+                "group_sizes": comma_numbers(group_sizes),
+                "sensitivity": sensitivity,
                 "reference": reference,
                 "method": method,
                 "calibration_tokens": calibration_tokens,

@@ -6,11 +6,18 @@ import dataclasses
 from collections.abc import Sequence
 from typing import ClassVar
 
-from hubtool.errors import BudgetImpossible
-from hubtool.quantize.choice import UNQUANTIZED_BITS, Choice
-from hubtool.quantize.roles import MEASURED, UNQUANTIZED, WIDEST, role_of
-from hubtool.quantize.sensitivity import ComponentSensitivity, Sensitivity
+from hubtool.console import format_bytes
+from hubtool.errors import NothingToQuantize
+from hubtool.quantize.budget import Budget, impossible, limit_bits
+from hubtool.quantize.choice import UNQUANTIZED, Choice
+from hubtool.quantize.footprint import Footprint
+from hubtool.quantize.knapsack import Solution, solve
+from hubtool.quantize.options import Options, options_of
+from hubtool.quantize.roles import MEASURED, role_of
+from hubtool.quantize.sensitivity import Sensitivity
 from hubtool.records import Record
+
+MEGABYTE_BITS = 8_000_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,170 +41,105 @@ class ComponentWidth:
 
 @dataclasses.dataclass(frozen=True)
 class Allocation(Record):
-    """Component -> bits. ``nominal_bpw`` is sum(bits x parameters) / sum(parameters)."""
+    """Component -> choice. ``group_sizes`` are those in use.
+
+    ``nominal_bpw`` is sum(bits x parameters) / sum(parameters) over the quantized
+    components; ``stored_bytes`` and ``stored_bpw`` are what the weights will take
+    with scales, biases and everything unquantized, the sidecars that were asked
+    for included. ``kl`` is the sum of the components' sensitivities in nats a
+    token, ``optimality_gap`` how much less of it any other allocation under this
+    budget could have at most. ``kl_per_megabyte`` is what a further one would save.
+    """
 
     schema: ClassVar[int] = 2
     components: tuple[ComponentWidth, ...]
     candidate_bits: tuple[int, ...]
     group_size: int
-    target_bpw: float
+    group_sizes: tuple[int, ...]
+    budget: Budget
     nominal_bpw: float
+    stored_bytes: int
+    stored_bpw: float
+    kl: float
+    optimality_gap: float
+    kl_per_megabyte: float
 
 
-@dataclasses.dataclass(frozen=True)
-class _Step:
-    """Widening one component from ``bits`` to ``wider``, along its lower convex hull."""
+def spend_budget(sensitivity: Sensitivity, budget: Budget, footprint: Footprint) -> Allocation:
+    """Give each component the choice that makes the sum of KL least under the budget.
 
-    name: str
-    bits: int
-    wider: int
-    cost_bits: int
-    gain_nats: float
-
-    @property
-    def gain_per_bit(self) -> float:
-        return self.gain_nats / self.cost_bits
-
-
-def spend_budget(sensitivity: Sensitivity, target_bpw: float) -> Allocation:
-    """Give each component the width that buys the most accuracy under the budget.
-
-    The sum of KL is minimised under sum(bits x parameters) <= target_bpw x
-    sum(parameters) over the components that are quantized: every component
-    starts at the narrowest width; the steps of all lower convex hulls are taken
-    in order of KL saved per bit spent as long as they fit. Within one
-    component's step of the optimum, and equal input gives equal output (ties
-    go by name). Raises BudgetImpossible below what the fixed widths need.
+    A nominal budget counts the weights' own bits alone, so it keeps to the usual
+    group size; the others count every byte. Equal input gives equal output, in
+    any order of components. Raises BudgetImpossible below what the narrowest
+    choices need, NothingToQuantize, and SensitivityMismatch.
     """
-    widths = sorted(sensitivity.candidate_bits)
-    fixed = {
-        component.name: _fixed_width(component.name, widths) for component in sensitivity.components
+    options = options_of(sensitivity, footprint, usual_group_only=budget.is_nominal)
+    # a nominal budget does not see what stays unquantized by rule
+    counted = [one for one in options if not budget.is_nominal or one.choices != (UNQUANTIZED,)]
+    if not any(choice.is_quantized for one in counted for choice in one.choices):
+        raise NothingToQuantize(
+            "the model has no component that can be quantized", "choose another base"
+        )
+    solution = _solve(counted, budget, footprint)
+    picked = {
+        one.name: one.choices[pick] for one, pick in zip(counted, solution.picks, strict=True)
     }
-    free = [component for component in sensitivity.components if fixed[component.name] is None]
-    parameters = {component.name: component.parameters for component in sensitivity.components}
-    quantized = sum(parameters[name] for name, bits in fixed.items() if bits != UNQUANTIZED_BITS)
-    budget = target_bpw * quantized
-    bits = {name: width or widths[0] for name, width in fixed.items()}
-    spent = sum(bits[name] * parameters[name] for name in bits if bits[name] != UNQUANTIZED_BITS)
-    _require_possible(target_bpw, spent, quantized)
-    ranked = _ranked_steps(free, widths)
-    taken: dict[str, int] = {}
-    for rank, step in enumerate(ranked, 1):
-        fits = spent + step.cost_bits <= budget
-        if fits and bits[step.name] == step.bits:
-            bits[step.name] = step.wider
-            spent += step.cost_bits
-            taken[step.name] = rank
-    reasons = {
-        component.name: _reason(component, bits, taken, len(ranked), fixed)
-        for component in sensitivity.components
-    }
+    stored = footprint.bytes_at(picked)
+    spent = [one for one in counted if picked[one.name].is_quantized]
+    spread = sum(one.shape.parameters for one in spent)
+    bits = sum(picked[one.name].bits * one.shape.parameters for one in spent)
+    order = {one.name: place for place, one in enumerate(sensitivity.components)}
     return Allocation(
         components=tuple(
             ComponentWidth(
-                name,
-                bits[name],
-                sensitivity.group_size if bits[name] != UNQUANTIZED_BITS else 0,
-                parameters[name],
-                reasons[name],
+                name=one.name,
+                bits=picked.get(one.name, UNQUANTIZED).bits,
+                group_size=picked.get(one.name, UNQUANTIZED).group_size,
+                parameters=one.shape.parameters,
+                reason=_reason(one, picked.get(one.name, UNQUANTIZED), sensitivity),
             )
-            for name in bits
+            for one in sorted(options, key=lambda one: order.get(one.name, len(order)))
         ),
-        candidate_bits=tuple(widths),
+        candidate_bits=tuple(sorted(sensitivity.candidate_bits)),
         group_size=sensitivity.group_size,
-        target_bpw=target_bpw,
-        nominal_bpw=spent / quantized,
+        group_sizes=tuple(sorted({one.group_size for one in picked.values()} - {0})),
+        budget=budget,
+        nominal_bpw=bits / spread if spread else 0.0,
+        stored_bytes=stored,
+        stored_bpw=8 * stored / footprint.parameters,
+        kl=solution.loss,
+        optimality_gap=solution.loss - solution.bound,
+        kl_per_megabyte=solution.price * MEGABYTE_BITS,
     )
 
 
-def explain(allocation: Allocation, sensitivity: Sensitivity) -> str:
-    """A table for people: every component with parameters, KL at each width, and the reason."""
-    widths = allocation.candidate_bits
-    head = f"{'component':<52} {'parameters':>12} {'bits':>5}"
-    head += "".join(f" {f'KL at {bits}':>11}" for bits in widths) + "  why"
-    kl = {component.name: component.kl for component in sensitivity.components}
-    rows = [
-        f"{component.name:<52} {component.parameters:>12,} {component.bits:>5}"
-        + "".join(f" {kl[component.name][str(bits)]:>11.3e}" for bits in widths)
-        + f"  {component.reason}"
-        for component in allocation.components
-    ]
-    foot = (
-        f"nominal {allocation.nominal_bpw:.4f} bits per weight, "
-        f"budget {allocation.target_bpw:g}; KL in nats a token, method {sensitivity.method}, "
-        f"reference {sensitivity.reference}"
-    )
-    return "\n".join([head, *rows, foot])
+def _solve(counted: Sequence[Options], budget: Budget, footprint: Footprint) -> Solution:
+    items = [one.item(nominal=budget.is_nominal) for one in counted]
+    spread = sum(one.shape.parameters for one in counted)
+    fixed = footprint.other_bytes
+    if budget.kind == "max_size":  # of files, and so with their headers
+        fixed += footprint.header_bytes
+    limit = limit_bits(budget, spread, footprint.parameters, fixed)
+    least = sum(min(item.costs) for item in items)
+    if least > limit:
+        if not budget.is_nominal:
+            least += 8 * fixed
+        raise impossible(budget, least, spread, footprint.parameters)
+    return solve(items, limit)
 
 
-def _fixed_width(name: str, widths: Sequence[int]) -> int | None:
-    role = role_of(name)
-    if role in UNQUANTIZED:
-        return UNQUANTIZED_BITS
-    return widths[-1] if role in WIDEST else None
-
-
-def _require_possible(target_bpw: float, spent: int, quantized: int) -> None:
-    if not quantized:
-        raise BudgetImpossible(
-            "the model has no component that can be quantized", "choose another base"
-        )
-    if spent > target_bpw * quantized:
-        raise BudgetImpossible(
-            f"a budget of {target_bpw:g} bits per weight is below the least that these widths "
-            f"and rules need, {spent / quantized:.3f}",
-            f"raise --target-bpw to {spent / quantized:.2f} or more, or allow a narrower width",
-            target_bpw=target_bpw,
-            least_bpw=spent / quantized,
-        )
-
-
-def _ranked_steps(components: Sequence[ComponentSensitivity], widths: Sequence[int]) -> list[_Step]:
-    steps = [step for component in components for step in _hull_steps(component, widths)]
-    return sorted(steps, key=lambda step: (-step.gain_per_bit, step.name, step.bits))
-
-
-def _hull_steps(component: ComponentSensitivity, widths: Sequence[int]) -> list[_Step]:
-    """Steps along the lower convex hull of KL over width: each saves less per bit than the last."""
-    steps, at = [], 0
-    while at < len(widths) - 1:
-        here = component.kl[str(widths[at])]
-        candidates = [
-            _Step(
-                component.name,
-                widths[at],
-                widths[wider],
-                (widths[wider] - widths[at]) * component.parameters,
-                here - component.kl[str(widths[wider])],
-            )
-            for wider in range(at + 1, len(widths))
-        ]
-        best = max(candidates, key=lambda step: (step.gain_per_bit, step.wider))
-        if best.gain_nats <= 0:
-            break
-        steps.append(best)
-        at = widths.index(best.wider)
-    return steps
-
-
-def _reason(
-    component: ComponentSensitivity,
-    bits: dict[str, int],
-    taken: dict[str, int],
-    ranked: int,
-    fixed: dict[str, int | None],
-) -> str:
-    name, width = component.name, bits[component.name]
-    role = role_of(name)
-    if fixed[name] == UNQUANTIZED_BITS:
-        return f"{role}: kept unquantized, since rounding it changes which expert runs"
-    if fixed[name] is not None:
-        return f"{role}: every token passes it, so it gets the widest width"
-    measured = f"{role}, measured like the rest: " if role in MEASURED else ""
-    narrow = min(int(candidate) for candidate in component.kl)
-    saved = component.kl[str(narrow)] - component.kl[str(width)]
-    if name in taken:
-        rank = f"step {taken[name]} of {ranked} by gain per bit"
-        return f"{measured}saves {saved:.2e} nats over {narrow} bit; {rank}"
-    cost = component.kl[str(width)]
-    return f"{measured}stays narrow: costs {cost:.2e} nats, others gain more per bit"
+def _reason(one: Options, choice: Choice, sensitivity: Sensitivity) -> str:
+    if one.rule is not None:
+        return one.rule
+    role = role_of(one.name)
+    measured = sensitivity.method in ("fisher", "exact")
+    note = f"{role}, measured like the rest: " if role in MEASURED and measured else ""
+    unit = "nats by the static rule" if sensitivity.method == "static" else "nats"
+    kl = dict(zip(one.choices, one.kl, strict=True))
+    narrow = min(one.choices, key=one.shape.bytes_at)
+    extra = one.shape.bytes_at(choice) - one.shape.bytes_at(narrow)
+    if choice == narrow or not extra:
+        return f"{note}stays narrow: costs {kl[choice]:.2e} {unit}, others gain more per bit"
+    usual = sensitivity.group_size
+    saved = f"saves {kl[narrow] - kl[choice]:.2e} {unit} over {narrow.label(usual)}"
+    return f"{note}{saved} for {format_bytes(extra)}"

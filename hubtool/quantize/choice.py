@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from typing import Self
+from typing import Literal, Self
 
 UNQUANTIZED_BITS = 16
-DEFAULT_GROUP_SIZE = 64
+DEFAULT_GROUP_SIZE: Literal[64] = 64
 WIDTHS = (2, 3, 4, 5, 6, 8)  # that mlx packs
 GROUP_SIZES = (32, 64, 128)  # that mlx and the Hub's counter know
 SCALE_BITS = 32  # affine: a 16-bit scale and a 16-bit bias a group
@@ -30,6 +30,11 @@ class Choice:
         """Bits on disk for each weight, with its part of the group's scale and bias."""
         return self.bits + SCALE_BITS / self.group_size if self.is_quantized else self.bits
 
+    @property
+    def is_known(self) -> bool:
+        """Whether mlx packs it and the Hub counts it."""
+        return not self.is_quantized or (self.bits in WIDTHS and self.group_size in GROUP_SIZES)
+
     def fits(self, input_dims: int) -> bool:
         """Whether rows of ``input_dims`` weights can be cut into these groups."""
         return not self.is_quantized or input_dims % self.group_size == 0
@@ -38,6 +43,13 @@ class Choice:
         """The choice in a record of this default ``group_size``: ``4``, or ``4/32`` for another."""
         usual = not self.is_quantized or self.group_size == group_size
         return f"{self.bits}" if usual else f"{self.bits}/{self.group_size}"
+
+    def label(self, group_size: int) -> str:
+        """For people: ``4 bit``, or ``4 bit/32`` where the group size is not the usual one."""
+        if not self.is_quantized:
+            return "unquantized"
+        usual = self.group_size == group_size
+        return f"{self.bits} bit" if usual else f"{self.bits} bit/{self.group_size}"
 
     @classmethod
     def parse(cls, key: str, group_size: int) -> Self:

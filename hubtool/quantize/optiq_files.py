@@ -14,7 +14,9 @@ from typing import Any
 from hubtool.artifact.stats import QuantStats
 from hubtool.errors import StatsDisagree
 from hubtool.quantize.allocation import Allocation
+from hubtool.quantize.budget import Budget, MemorySum
 from hubtool.quantize.choice import UNQUANTIZED_BITS
+from hubtool.quantize.published import published_form
 from hubtool.quantize.sensitivity import Sensitivity
 from hubtool.records import write_whole
 
@@ -39,10 +41,17 @@ class MeasurementFacts:
 
 @dataclasses.dataclass(frozen=True)
 class Making:
-    """How a quant came about that hubtool made, by its metadata."""
+    """How a quant came about that hubtool made, by its metadata.
 
-    target_bpw: float
-    measurement: MeasurementFacts
+    ``target_bpw`` is None for a budget of another kind, ``measurement`` where
+    hubtool measured nothing; ``chosen_by`` then says what the widths come from.
+    ``budget`` are the flags that ask for the same again.
+    """
+
+    target_bpw: float | None
+    measurement: MeasurementFacts | None
+    budget: str | None = None
+    chosen_by: str | None = None
 
 
 def write_optiq_files(
@@ -58,6 +67,7 @@ def write_optiq_files(
 
     ``per_layer`` is what ``stats`` found in the bytes, not what was planned.
     """
+    used = sensitivity.calibration
     kept = {item.name for item in allocation.components if item.bits == UNQUANTIZED_BITS}
     per_layer: dict[str, Any] = {
         item.name: {"bits": item.bits, "group_size": item.group_size} for item in stats.components
@@ -70,24 +80,24 @@ def write_optiq_files(
         "method": "optiq_mixed_precision",
         "base_model": base_repo,
         "base_revision": base_revision,
-        "reference": _REFERENCES[sensitivity.reference],
+        "reference": _REFERENCES[sensitivity.reference] if sensitivity.reference else None,
         "reference_reason": sensitivity.reference_reason,
         "sensitivity_method": sensitivity.method,
-        "target_bpw": allocation.target_bpw,
+        "sensitivity_source": sensitivity.source,
+        "budget": _budget_json(allocation.budget),
+        "target_bpw": allocation.budget.target_bpw,
         "achieved_bpw": stats.nominal_bpw,
+        "stored_bpw": stats.stored_bpw,
+        "optimality_gap": allocation.optimality_gap,
+        "group_sizes": sorted({item.group_size for item in stats.components}),
         "n_high_bits": counts.get(max(widths, default=0), 0),
         "n_low_bits": counts.get(min(widths, default=0), 0),
         "threshold": 0.0,
-        "calibration": {
-            "sha256": sensitivity.calibration.sha256,
-            "domains": list(sensitivity.calibration.domains),
-            "samples": sensitivity.calibration.samples,
-            "tokens": sensitivity.calibration.tokens,
-        },
+        "calibration": dataclasses.asdict(used) if used else None,
         "per_layer": dict(sorted(per_layer.items())),
     }
     _write(folder / METADATA, metadata)
-    _write(folder / SENSITIVITY, _sensitivity_json(base_repo, sensitivity))
+    _write(folder / SENSITIVITY, published_form(base_repo, sensitivity))
     return (METADATA, SENSITIVITY)
 
 
@@ -111,9 +121,32 @@ def read_making(folder: Path) -> Making | None:
 
 
 def _making(data: dict[str, Any]) -> Making:
+    spent = data.get("budget")  # files of before have only ``target_bpw``
+    return Making(
+        target_bpw=data["target_bpw"],
+        measurement=_measurement(data) if data["calibration"] is not None else None,
+        budget=_budget(spent).flags if spent else None,
+        chosen_by=_chosen_by(data["sensitivity_method"], data.get("sensitivity_source")),
+    )
+
+
+def _budget(spent: dict[str, Any]) -> Budget:
+    memory = spent.get("memory")
+    return Budget(spent["kind"], spent["amount"], MemorySum(**memory) if memory else None)
+
+
+def _chosen_by(method: str, source: str | None) -> str | None:
+    if method == "static":
+        return "a static rule of hubtool; nothing was measured"
+    if method == "published":
+        return f"sensitivities read from {source}; not measured by hubtool"
+    return None
+
+
+def _measurement(data: dict[str, Any]) -> MeasurementFacts:
     used = data["calibration"]
     words = {theirs: ours for ours, theirs in _REFERENCES.items()}
-    measurement = MeasurementFacts(
+    return MeasurementFacts(
         method=data["sensitivity_method"],
         reference=words[data["reference"]],
         reference_reason=data["reference_reason"],
@@ -122,25 +155,11 @@ def _making(data: dict[str, Any]) -> Making:
         samples=used["samples"],
         tokens=used["tokens"],
     )
-    return Making(data["target_bpw"], measurement)
 
 
-def _sensitivity_json(base_repo: str | None, sensitivity: Sensitivity) -> dict[str, Any]:
-    return {
-        "base_model": base_repo,
-        "candidate_bits": list(sensitivity.candidate_bits),
-        "group_size": sensitivity.group_size,
-        "metric": "kl_divergence_vs_reference",
-        "layers": [
-            {
-                "layer_name": component.name,
-                "sensitivities": dict(component.kl),
-                "param_count": component.parameters,
-                "metadata": {},
-            }
-            for component in sensitivity.components
-        ],
-    }
+def _budget_json(budget: Budget) -> dict[str, Any]:
+    asked: dict[str, Any] = {"kind": budget.kind, "amount": budget.amount}
+    return asked | ({"memory": dataclasses.asdict(budget.memory)} if budget.memory else {})
 
 
 def _write(file: Path, data: dict[str, Any]) -> None:

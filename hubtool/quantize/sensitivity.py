@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from hubtool.quantize.calibration import CalibrationMix, Window
 
 Reference = Literal["bf16", "uniform4"]
-Method = Literal["fisher", "exact"]
+Method = Literal["fisher", "exact"]  # of measuring
+Origin = Literal[Method, "static", "published"]  # of the figures in a record
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,8 +55,10 @@ class CalibrationUse:
 
 @dataclasses.dataclass(frozen=True)
 class Sensitivity(Record):
-    """The result of measuring: a KL per component and choice.
+    """A KL per component and choice: measured, or where ``method`` says so not by us.
 
+    ``static`` figures come from a rule and ``published`` ones from ``source``, a
+    file that does not say how they were measured; both have no calibration.
     ``group_size`` is the one that keys leave out; ``group_sizes`` are all that
     were tried. ``reference_reason`` says why the reference is what it is ("bf16
     needs 15.9 GB, 11.2 GB are free"). ``dtype`` is the arithmetic of the pass.
@@ -67,12 +70,13 @@ class Sensitivity(Record):
     candidate_bits: tuple[int, ...]
     group_size: int
     group_sizes: tuple[int, ...]
-    method: Method
-    reference: Reference
+    method: Origin
+    reference: Reference | None
     reference_reason: str
-    calibration: CalibrationUse
+    calibration: CalibrationUse | None
     dtype: str
     noise_floor: float | None = None
+    source: str | None = None  # repo at its commit, or file, that published it
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from hubtool.errors import ManifestInvalid, PathNotFound
+from hubtool.quantize.budget import (
+    DEFAULT_CONTEXT,
+    DEFAULT_TARGET_BPW,
+    FLAGS,
+    BudgetWish,
+    wish_of,
+)
+from hubtool.quantize.choice import (
+    DEFAULT_CHOICES,
+    DEFAULT_GROUP_SIZE,
+    UNQUANTIZED_BITS,
+    WIDTHS,
+    ChoiceGrid,
+)
 
 _REPO_ID = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*/[A-Za-z0-9_][A-Za-z0-9_.-]*$"
 
@@ -33,14 +47,41 @@ class PublishOptions(_Part):
 class QuantizeOptions(_Part):
     """How bits are measured and spent."""
 
-    target_bpw: float = Field(5.0, gt=0, le=16, description="budget in nominal bits per weight")
-    candidate_bits: tuple[int, ...] = Field((4, 8), description="widths to choose from")
-    group_size: Literal[32, 64, 128] = Field(64, description="weights that share one scale")
+    target_bpw: float | None = Field(
+        None,
+        gt=0,
+        le=16,
+        description=f"budget in nominal bits per weight; {DEFAULT_TARGET_BPW} if none is named",
+    )
+    stored_bpw: float | None = Field(
+        None, gt=0, le=32, description="budget in stored bits per weight: all bytes count"
+    )
+    max_size: str | None = Field(None, description="budget in bytes of weights, such as `5GB`")
+    fit: str | None = Field(
+        None, description="budget by a Mac's memory, such as `16GB`: weights, cache and overhead"
+    )
+    context: int = Field(DEFAULT_CONTEXT, ge=1, description="tokens of cache that `fit` leaves")
+    candidate_bits: tuple[int, ...] = Field(
+        DEFAULT_CHOICES.bits, description="widths to choose from; 16 keeps a component as it is"
+    )
+    group_size: Literal[32, 64, 128] = Field(
+        DEFAULT_GROUP_SIZE, description="weights that share one scale, unless another size pays"
+    )
+    group_sizes: tuple[Literal[32, 64, 128], ...] | None = Field(
+        None,
+        description="group sizes to choose from beside that one; `target_bpw` does not see "
+        "their bytes and leaves them out",
+    )
+    sensitivity: str | None = Field(
+        None, description="a file or repo whose sensitivities are used instead of measuring"
+    )
     reference: Literal["auto", "bf16", "uniform4"] = Field(
         "auto", description="what sensitivity is measured against; auto goes by free memory"
     )
-    method: Literal["fisher", "exact"] = Field(
-        "fisher", description="fisher: one backward pass for all; exact: one component at a time"
+    method: Literal["fisher", "exact", "static"] = Field(
+        "fisher",
+        description="fisher: one backward pass for all; exact: one component at a time; "
+        "static: by a rule, nothing is measured",
     )
     calibration_tokens: int = Field(
         3072, ge=48, description="tokens of the six-domain mix to read, over all domains"
@@ -53,9 +94,40 @@ class QuantizeOptions(_Part):
     @classmethod
     def _known_widths(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         widths = tuple(sorted(set(value)))
-        if not widths or not set(widths) <= {2, 3, 4, 5, 6, 8}:
-            raise ValueError("widths must be taken from 2, 3, 4, 5, 6, 8")
+        if not set(widths) & set(WIDTHS) or not set(widths) <= {*WIDTHS, UNQUANTIZED_BITS}:
+            raise ValueError("widths must be taken from 2, 3, 4, 5, 6, 8, and 16 beside these")
         return widths
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> Self:
+        assert self.budget  # raises ManifestInvalid for two, and for a size that is none
+        return self
+
+    @property
+    def budget(self) -> BudgetWish:
+        """The one that was named."""
+        return wish_of(
+            target_bpw=self.target_bpw,
+            stored_bpw=self.stored_bpw,
+            max_size=self.max_size,
+            fit=self.fit,
+            context=self.context,
+        )
+
+    @property
+    def grid(self) -> ChoiceGrid:
+        """All widths and group sizes to choose from."""
+        sizes: tuple[int, ...] = self.group_sizes or ()
+        if self.group_sizes is None and self.group_size == DEFAULT_GROUP_SIZE:
+            sizes = DEFAULT_CHOICES.group_sizes
+        if self.budget.kind == "target_bpw":
+            sizes = ()
+        return ChoiceGrid(self.candidate_bits, tuple(sorted({self.group_size, *sizes})))
+
+    @property
+    def names_choices(self) -> bool:
+        """Whether widths or group sizes were asked for, or are the usual ones."""
+        return bool(self.model_fields_set & {"candidate_bits", "group_size", "group_sizes"})
 
 
 class SidecarOptions(_Part):
@@ -132,6 +204,7 @@ def load_manifest(file: Path | None, flags: dict[str, Any]) -> ReleaseManifest:
         if not file.is_file():
             raise PathNotFound(f"no manifest at {file}", "check the path after --manifest")
         data = _read_yaml(file)
+        _resolve_sensitivity(data, file.parent)
         for key in ("scores", "baseline_scores", "quant", "notice"):
             if isinstance(data.get(key), str):
                 data[key] = str(file.parent / data[key])
@@ -145,6 +218,7 @@ def load_manifest(file: Path | None, flags: dict[str, Any]) -> ReleaseManifest:
         for key in ("template", "brand"):  # names of shipped ones stay names
             if isinstance(card, dict) and (file.parent / str(card.get(key, ""))).is_file():
                 card[key] = str(file.parent / card[key])
+    _forget_budget(data, flags)
     merged = _overlay(data, flags)
     try:
         return ReleaseManifest.model_validate(merged)
@@ -168,6 +242,22 @@ def _invalid(error: ValidationError, where: str) -> ManifestInvalid:
         f"correct {field}; `hubtool release --help` lists every field",
         field=field,
     )
+
+
+def _forget_budget(data: dict[str, Any], flags: dict[str, Any]) -> None:
+    """A budget among the flags replaces the file's, of whatever kind that is."""
+    quantize, asked = data.get("quantize"), flags.get("quantize") or {}
+    if isinstance(quantize, dict) and any(asked.get(kind) is not None for kind in FLAGS):
+        for kind in FLAGS:
+            quantize.pop(kind, None)
+
+
+def _resolve_sensitivity(data: dict[str, Any], folder: Path) -> None:
+    """A file beside the manifest is one; anything else is a repo's name."""
+    quantize = data.get("quantize")
+    found = quantize.get("sensitivity") if isinstance(quantize, dict) else None
+    if isinstance(quantize, dict) and isinstance(found, str) and (folder / found).is_file():
+        quantize["sensitivity"] = str(folder / found)
 
 
 def _read_yaml(file: Path) -> dict[str, Any]:

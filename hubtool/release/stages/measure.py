@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from hubtool.base.source import Snapshot
+from hubtool.console import Console
 from hubtool.quantize.calibration import load_mix
-from hubtool.quantize.sensitivity import Method, Sensitivity, measure_sensitivity
-from hubtool.release.manifest import ReleaseManifest
+from hubtool.quantize.choice import UNQUANTIZED_BITS, ChoiceGrid
+from hubtool.quantize.footprint import footprint_of_folder
+from hubtool.quantize.published import read_sensitivity, restricted
+from hubtool.quantize.sensitivity import Sensitivity, measure_sensitivity
+from hubtool.quantize.static import static_sensitivity
+from hubtool.release.manifest import QuantizeOptions, ReleaseManifest
 from hubtool.release.stage import Context, Stage
+
+if TYPE_CHECKING:
+    from hubtool.hub.client import HubClient
 
 
 @dataclasses.dataclass(frozen=True)
 class MeasureOptions:
-    """How to measure; ``mix_sha256`` makes another calibration mix another measurement."""
+    """How to measure; ``mix_sha256`` makes another calibration mix another measurement.
 
-    candidate_bits: tuple[int, ...]
+    ``sensitivity`` is a file or repo to read instead, ``sensitivity_sha256`` the
+    hash of a file. ``names_choices`` says that no other choices may be read from it.
+    """
+
+    grid: ChoiceGrid
+    names_choices: bool
     group_size: int
-    method: Method
+    method: Literal["fisher", "exact", "static"]
     reference: Literal["auto", "bf16", "uniform4"]
     calibration: str | None
     mix_sha256: str
@@ -27,45 +41,85 @@ class MeasureOptions:
     seed: int
     trust_remote_code: bool
     imported: bool
+    sensitivity: str | None
+    sensitivity_sha256: str | None
 
 
 class Measure(Stage[MeasureOptions, Sensitivity]):
-    """Snapshot -> Sensitivity."""
+    """Snapshot -> Sensitivity: measured, read from a file or repo, or by the static rule."""
 
     name, title = "measure", "Measuring sensitivity"
+    version = 2
     reads = (Snapshot,)
     writes = Sensitivity
 
     def options(self, manifest: ReleaseManifest) -> MeasureOptions:
-        want = manifest.quantize
-        folder = Path(want.calibration) if want.calibration else None
-        return MeasureOptions(
-            candidate_bits=want.candidate_bits,
-            group_size=want.group_size,
-            method=want.method,
-            reference=want.reference,
-            calibration=want.calibration,
-            mix_sha256=load_mix(folder).sha256,
-            tokens=want.calibration_tokens,
-            seed=want.seed,
-            trust_remote_code=want.trust_remote_code,
-            imported=manifest.quant is not None,
-        )
+        return measure_options(manifest.quantize, imported=manifest.quant is not None)
 
     def skip(self, want: MeasureOptions) -> str | None:
         return "the quant was made by another tool" if want.imported else None
 
     def run(self, context: Context, want: MeasureOptions) -> Sensitivity:
-        return measure_sensitivity(
+        return sensitivity_of(
             context.work.root / context.get(Snapshot).folder,
-            candidate_bits=want.candidate_bits,
-            group_size=want.group_size,
-            method=want.method,
-            reference=want.reference,
-            mix=load_mix(Path(want.calibration) if want.calibration else None),
-            tokens=want.tokens,
-            seed=want.seed,
+            want,
+            hub=context.hub,
             checkpoint_folder=context.work.measure,
             console=context.console,
-            trust_remote_code=want.trust_remote_code,
         )
+
+
+def measure_options(want: QuantizeOptions, *, imported: bool = False) -> MeasureOptions:
+    """The part of a manifest that decides the sensitivities."""
+    folder = Path(want.calibration) if want.calibration else None
+    file = Path(want.sensitivity) if want.sensitivity else None
+    content = file.read_bytes() if file and file.is_file() else None
+    return MeasureOptions(
+        grid=want.grid,
+        names_choices=want.names_choices,
+        group_size=want.group_size,
+        method=want.method,
+        reference=want.reference,
+        calibration=want.calibration,
+        mix_sha256=load_mix(folder).sha256,
+        tokens=want.calibration_tokens,
+        seed=want.seed,
+        trust_remote_code=want.trust_remote_code,
+        imported=imported,
+        sensitivity=want.sensitivity,
+        sensitivity_sha256=hashlib.sha256(content).hexdigest() if content is not None else None,
+    )
+
+
+def sensitivity_of(
+    folder: Path,
+    want: MeasureOptions,
+    *,
+    hub: HubClient | None,
+    checkpoint_folder: Path,
+    console: Console,
+) -> Sensitivity:
+    """The sensitivities of the base in ``folder``, from where ``want`` says."""
+    if want.sensitivity is not None:
+        found = read_sensitivity(want.sensitivity, hub)
+        console.fact("sensitivities from", found.source or want.sensitivity)
+        return restricted(found, want.grid) if want.names_choices else found
+    if want.method == "static":
+        smallest = min(want.grid.group_sizes)
+        shapes = footprint_of_folder(folder, smallest, trust_remote_code=want.trust_remote_code)
+        return static_sensitivity(shapes, want.grid, want.group_size)
+    measured = measure_sensitivity(
+        folder,
+        candidate_bits=[bits for bits in want.grid.bits if bits != UNQUANTIZED_BITS],
+        group_size=want.group_size,
+        method=want.method,
+        reference=want.reference,
+        mix=load_mix(Path(want.calibration) if want.calibration else None),
+        tokens=want.tokens,
+        seed=want.seed,
+        checkpoint_folder=checkpoint_folder,
+        console=console,
+        trust_remote_code=want.trust_remote_code,
+    )
+    # 16 bit needs no measuring: it adds nothing
+    return dataclasses.replace(measured, candidate_bits=want.grid.bits)

@@ -76,6 +76,45 @@ def test_without_sensitivities_quantize_measures_first(folder: Path) -> None:
     assert [path.name for path in (folder / "deep").iterdir()] == ["measured"]
 
 
+def test_a_stored_budget_is_met_and_the_same_figures_serve_again(folder: Path) -> None:
+    """The shortest way to a folder; then other budgets in seconds from what it published."""
+    first = ("quantize", "base", "--stored-bpw", "6.5", "--out", "stored")
+    choices = ("--candidate-bits", "3,4,6,8", "--calibration-tokens", "96")
+    done = run(*first, *choices, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "optimality gap: at most" in done.stderr
+    stats = stats_of_folder(folder / "stored")
+    assert 0.97 * 6.5 < stats.stored_bpw <= 6.5
+    again = run(
+        *("quantize", "base", "--sensitivity", "stored", "--out", "again", "--json"),
+        *("--max-size", f"{stats.weights_bytes + 2000}B", "--candidate-bits", "4,8"),
+        cwd=folder,
+    )
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["weights_bytes"] <= stats.weights_bytes + 2000
+    assert {share["bits"] for share in json.loads(again.stdout)["widths"]} == {4, 8}
+    written = read_making(folder / "again")
+    assert written is not None
+    assert written.budget == f"--max-size {stats.weights_bytes + 2000}B"
+    assert written.measurement == read_making(folder / "stored").measurement  # type: ignore[union-attr]
+
+
+def test_nothing_is_measured_by_the_static_rule_and_a_fit_prints_its_sum(folder: Path) -> None:
+    done = run(
+        *("quantize", "base", "--method", "static", "--fit", "1GB", "--context", "4096"),
+        *("--out", "static"),
+        cwd=folder,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "measuring" not in done.stderr
+    assert "1 GiB of memory, of which the GPU may hold 0.67 GiB" in done.stderr
+    assert "for a cache of 4096 tokens" in done.stderr
+    written = read_making(folder / "static")
+    assert written is not None
+    assert written.measurement is None
+    assert (written.budget, written.target_bpw) == ("--fit 1GB --context 4096", None)
+
+
 def test_a_base_without_towers_splits_into_nothing(folder: Path) -> None:
     done = run("split", "base", "quant", cwd=folder)
     assert done.returncode == 0
@@ -110,11 +149,18 @@ def test_on_github_each_failed_check_is_an_annotation_at_its_file(folder: Path) 
         (("measure", "nowhere"), "config.json"),
         (("measure", "base", "--candidate-bits", "4,7"), "widths must be taken from"),
         (("quantize", "base", "quant"), "exists already"),
-        (("quantize", "base", "new", "--sensitivity", "none.json"), "hubtool measure base"),
+        (("quantize", "base", "new", "--sensitivity", "none.json"), "run `hubtool measure` first"),
         (
             ("quantize", "base", "new", "--sensitivity", "sensitivity.json", "--target-bpw", "3"),
             "budget",
         ),
+        (("quantize", "base", "new", "--stored-bpw", "3"), "raise --stored-bpw to"),
+        (("quantize", "base", "new", "--fit", "16"), "a number and a unit"),
+        (
+            ("quantize", "base", "new", "--stored-bpw", "5", "--max-size", "1GB"),
+            "--stored-bpw and --max-size: only one budget",
+        ),
+        (("quantize", "base"), "--out DIR"),
         (("split", "base", "nowhere"), "nowhere has no config.json"),
         (("inspect", "nowhere"), "no folder at nowhere"),
         (("check", "nowhere"), "no folder at nowhere"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from hubtool.artifact.stats import stats_of_folder
 from hubtool.errors import StatsDisagree
 from hubtool.quantize.allocation import Allocation, ComponentWidth
+from hubtool.quantize.budget import Budget, MemorySum
 from hubtool.quantize.imported import claims_of_folder, require_claims_true
 from hubtool.quantize.optiq_files import (
     METADATA,
@@ -47,8 +49,14 @@ PLANNED = Allocation(
     ),
     candidate_bits=(4, 8),
     group_size=64,
-    target_bpw=6.5,
+    group_sizes=(64,),
+    budget=Budget("target_bpw", 6.5),
     nominal_bpw=8.0,
+    stored_bytes=0,
+    stored_bpw=0.0,
+    kl=0.07,
+    optimality_gap=0.001,
+    kl_per_megabyte=0.0,
 )
 
 
@@ -77,8 +85,13 @@ def test_the_metadata_is_what_mlx_optiq_reads_and_says_what_the_bytes_say(quant:
         "reference": "uniform_4bit",
         "reference_reason": MEASURED.reference_reason,
         "sensitivity_method": "fisher",
+        "sensitivity_source": None,
+        "budget": {"kind": "target_bpw", "amount": 6.5},
         "target_bpw": 6.5,
         "achieved_bpw": 6.0,
+        "stored_bpw": stats_of_folder(quant).stored_bpw,
+        "optimality_gap": 0.001,
+        "group_sizes": [64],
         "n_high_bits": 1,
         "n_low_bits": 1,
         "threshold": 0.0,
@@ -102,6 +115,20 @@ def test_the_sensitivities_are_all_there(quant: Path) -> None:
         "candidate_bits": [4, 8],
         "group_size": 64,
         "metric": "kl_divergence_vs_reference",
+        "hubtool_measurement": {
+            "method": "fisher",
+            "reference": "uniform4",
+            "reference_reason": MEASURED.reference_reason,
+            "calibration": {
+                "sha256": "c" * 64,
+                "domains": ["prose", "code"],
+                "samples": 16,
+                "tokens": 3072,
+            },
+            "dtype": "float32",
+            "noise_floor": None,
+            "source": None,
+        },
         "layers": [
             {
                 "layer_name": one.name,
@@ -132,7 +159,49 @@ def test_how_it_was_made_is_read_back(quant: Path) -> None:
             samples=16,
             tokens=3072,
         ),
+        budget="--target-bpw 6.5",
     )
+
+
+@pytest.mark.parametrize(
+    ("budget", "flags"),
+    [
+        (Budget("stored_bpw", 5.0), "--stored-bpw 5.0"),
+        (Budget("max_size", 4_700_000_000), "--max-size 4700MB"),
+        (Budget("fit", 16 << 30, MemorySum(16 << 30, 1, 4096, 1, 1)), "--fit 16GB --context 4096"),
+    ],
+)
+def test_other_budgets_and_figures_that_nobody_measured_are_told(
+    tmp_path: Path, budget: Budget, flags: str
+) -> None:
+    write_quant(tmp_path)
+    published = dataclasses.replace(
+        MEASURED, method="published", reference=None, calibration=None, source="acme/q@1"
+    )
+    write_optiq_files(
+        tmp_path,
+        base_repo="acme/base",
+        base_revision="a" * 40,
+        sensitivity=published,
+        allocation=dataclasses.replace(PLANNED, budget=budget),
+        stats=stats_of_folder(tmp_path),
+    )
+    assert read_making(tmp_path) == Making(
+        target_bpw=None,
+        measurement=None,
+        budget=flags,
+        chosen_by="sensitivities read from acme/q@1; not measured by hubtool",
+    )
+
+
+def test_metadata_from_before_other_budgets_is_still_read(quant: Path) -> None:
+    metadata = json.loads((quant / METADATA).read_text())
+    for field in ("budget", "group_sizes", "stored_bpw", "sensitivity_source", "optimality_gap"):
+        del metadata[field]
+    (quant / METADATA).write_text(json.dumps(metadata))
+    making = read_making(quant)
+    assert making is not None
+    assert (making.target_bpw, making.budget) == (6.5, None)
 
 
 @pytest.mark.parametrize(

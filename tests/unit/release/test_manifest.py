@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from hubtool.errors import ManifestInvalid, PathNotFound
+from hubtool.quantize.budget import BudgetWish
 from hubtool.release.lockfile import pinned, remember_pin
 from hubtool.release.manifest import load_manifest
 
@@ -25,6 +26,38 @@ def test_flags_override_the_file(tmp_path: Path) -> None:
     manifest = load_manifest(file, {"base": "acme/tiny", "quantize": {"group_size": 32}})
     assert (manifest.base, manifest.target_repo) == ("acme/tiny", "me/x")
     assert (manifest.quantize.target_bpw, manifest.quantize.group_size) == (6.0, 32)
+
+
+def test_a_budget_among_the_flags_replaces_the_files(tmp_path: Path) -> None:
+    file = tmp_path / "r.yaml"
+    file.write_text("base: acme/other\npublish: {org: me}\nquantize: {target_bpw: 6}\n")
+    asked = {"quantize": {"stored_bpw": 5.0}}
+    assert load_manifest(file, asked).quantize.budget == BudgetWish("stored_bpw", 5.0)
+    assert load_manifest(file, {}).quantize.budget == BudgetWish("target_bpw", 6.0)
+    file.write_text("base: a/b\npublish: {org: me}\nquantize: {fit: 16GB, max_size: 5GB}\n")
+    with pytest.raises(ManifestInvalid, match="--max-size and --fit: only one budget"):
+        load_manifest(file, {})
+
+
+@pytest.mark.parametrize(
+    ("options", "sizes"),
+    [
+        ({}, (64,)),
+        ({"group_size": 32}, (32,)),
+        ({"group_sizes": [32, 128], "stored_bpw": 5.0}, (32, 64, 128)),
+        ({"group_sizes": [32, 128]}, (64,)),  # a nominal budget does not see their bytes
+    ],
+)
+def test_which_group_sizes_are_tried(options: dict, sizes: tuple[int, ...]) -> None:
+    assert load_manifest(None, {**FLAGS, "quantize": options}).quantize.grid.group_sizes == sizes
+
+
+def test_sensitivities_beside_the_manifest_are_a_file_and_others_a_repo(tmp_path: Path) -> None:
+    (tmp_path / "s.json").write_text("{}")
+    for named, found in (("s.json", str(tmp_path / "s.json")), ("acme/quant", "acme/quant")):
+        file = tmp_path / "r.yaml"
+        file.write_text(f"base: a/b\npublish: {{org: me}}\nquantize: {{sensitivity: {named}}}\n")
+        assert load_manifest(file, {}).quantize.sensitivity == found
 
 
 def test_the_brand_names_the_repo(tmp_path: Path) -> None:

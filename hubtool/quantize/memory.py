@@ -1,0 +1,96 @@
+"""What a model needs in memory besides its weights when it generates with mlx-lm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hubtool.artifact.layout import read_json_object
+from hubtool.quantize.budget import Budget, BudgetWish, MemorySum, wired_bytes
+from hubtool.quantize.dtypes import declared_dtype
+from hubtool.quantize.loading import load_lazily
+from hubtool.quantize.roles import role_of
+
+if TYPE_CHECKING:
+    import mlx.nn as nn
+
+CHUNK_TOKENS = 2048  # mlx-lm reads a prompt in chunks of this many
+BUFFERS_BYTES = 256 << 20  # mlx's buffer cache and Metal's own
+
+
+def settle(wish: BudgetWish, folder: Path, *, trust_remote_code: bool = False) -> Budget:
+    """The budget for the base in ``folder``: only a fit has to look at the model."""
+    if wish.kind != "fit":
+        return Budget(wish.kind, wish.amount)
+    ram_bytes = int(wish.amount)
+    memory = memory_sum(folder, ram_bytes, wish.context, trust_remote_code=trust_remote_code)
+    return Budget(wish.kind, wish.amount, memory)
+
+
+def memory_sum(
+    folder: Path, ram_bytes: int, context: int, *, trust_remote_code: bool = False
+) -> MemorySum:
+    """The sum for the base in ``folder`` on a Mac of ``ram_bytes``; no weight is read."""
+    model = load_lazily(folder, trust_remote_code=trust_remote_code)
+    config = read_json_object(folder / "config.json")
+    _cast(model, declared_dtype(config))
+    return MemorySum(
+        ram_bytes=ram_bytes,
+        wired_bytes=wired_bytes(ram_bytes),
+        context=context,
+        cache_bytes=cache_bytes(model, context),
+        overhead_bytes=activation_bytes(model, config, min(context, CHUNK_TOKENS)) + BUFFERS_BYTES,
+    )
+
+
+def cache_bytes(model: nn.Module, context: int) -> int:
+    """The most that mlx-lm's prompt cache takes on the way to ``context`` tokens.
+
+    The model's own cache is filled as generation fills it, with arrays that are
+    never computed: their shapes say what sliding windows, grouped heads, latent
+    attention and recurrent states take.
+    """
+    import mlx.core as mx
+    from mlx_lm.models.cache import make_prompt_cache
+
+    cache = make_prompt_cache(model)
+    most = done = 0
+    while done < context:
+        step = min(CHUNK_TOKENS, context - done)
+        model(mx.zeros((1, step), mx.int32), cache=cache)
+        done += step
+        most = max(most, sum(layer.nbytes for layer in cache))
+    return most
+
+
+def activation_bytes(model: nn.Module, config: Mapping[str, Any], tokens: int) -> int:
+    """Activations alive at the widest place of a layer, for a chunk of a prompt.
+
+    The residual stream twice and three outputs of the widest projection: a
+    gated MLP holds gate, up and their product, once for each active expert.
+    """
+    import mlx.nn as nn
+    from mlx.utils import tree_flatten
+
+    text = config.get("text_config") or config
+    active = text.get("num_experts_per_tok") or 1
+    stream = widest = width = 1
+    for name, module in tree_flatten(model.leaf_modules(), is_leaf=nn.Module.is_module):
+        if not hasattr(module, "to_quantized"):
+            continue
+        weight = module.weight
+        width = max(width, weight.dtype.size)
+        if role_of(name) == "embedding":
+            stream = max(stream, weight.shape[-1])
+        elif role_of(name) != "head":  # a prompt's chunk needs no logits but the last
+            widest = max(widest, weight.shape[-2] * (active if weight.ndim > 2 else 1))
+    return tokens * width * (2 * stream + 3 * widest)
+
+
+def _cast(model: nn.Module, dtype: str | None) -> None:
+    """Floats in the declared type, still unread: caches take their type from the weights."""
+    import mlx.core as mx
+
+    if dtype is not None:
+        model.set_dtype(getattr(mx, dtype))
