@@ -12,8 +12,7 @@ from hubtool.artifact.layout import read_json_object
 from hubtool.base.towers import plan_mtp, plan_tensors
 from hubtool.quantize.choice import UNQUANTIZED, Choice
 from hubtool.quantize.components import find_components
-from hubtool.quantize.dtypes import declared_dtype
-from hubtool.quantize.loading import load_lazily
+from hubtool.quantize.loading import cast_as_declared, load_lazily
 
 if TYPE_CHECKING:
     import mlx.nn as nn
@@ -95,30 +94,24 @@ def footprint_of_folder(
     )
 
 
-def _of_model(model: nn.Module, config: Mapping[str, Any], group_size: int) -> Footprint:
+def _of_model(model: nn.Module, config: dict[str, Any], group_size: int) -> Footprint:
     import mlx.core as mx
     from mlx.utils import tree_flatten
 
-    name = declared_dtype(config)
-    castable = getattr(model, "cast_predicate", lambda _: True)
-
-    def float_bytes(path: str, array: mx.array) -> int:
-        cast = name and mx.issubdtype(array.dtype, mx.floating) and castable(path)
-        dtype: mx.Dtype = getattr(mx, name) if name and cast else array.dtype
-        return dtype.size
-
-    weights = {}
-    for one in find_components(model, group_size)[0]:
-        weight = one.module.weight
-        width = float_bytes(f"{one.name}.weight", weight)
-        weights[one.name] = WeightShape(one.parameters, int(weight.shape[-1]), width)
+    cast_as_declared(model, config)  # still unread
+    weights = {
+        one.name: WeightShape(
+            one.parameters, int(one.module.weight.shape[-1]), one.module.weight.dtype.size
+        )
+        for one in find_components(model, group_size)[0]
+    }
     tensors: list[tuple[str, mx.array]] = tree_flatten(model.parameters())
     quantizable = {f"{name}.weight" for name in weights}
-    others = [(path, one) for path, one in tensors if path not in quantizable]
+    others = [one for path, one in tensors if path not in quantizable]
     return Footprint(
         weights=weights,
-        other_parameters=sum(int(one.size) for _, one in others),
-        other_bytes=sum(int(one.size) * float_bytes(path, one) for path, one in others),
+        other_parameters=sum(int(one.size) for one in others),
+        other_bytes=sum(int(one.nbytes) for one in others),
         # a quantized weight has scales and biases beside it
         header_bytes=_entries([path for path, _ in tensors]) + 2 * _entries(weights),
     )

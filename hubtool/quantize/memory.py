@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hubtool.artifact.layout import read_json_object
 from hubtool.quantize.budget import Budget, BudgetWish, MemorySum, wired_bytes
-from hubtool.quantize.dtypes import declared_dtype
-from hubtool.quantize.loading import load_lazily
+from hubtool.quantize.loading import cast_as_declared, load_lazily
 from hubtool.quantize.roles import role_of
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def memory_sum(
     """The sum for the base in ``folder`` on a Mac of ``ram_bytes``; no weight is read."""
     model = load_lazily(folder, trust_remote_code=trust_remote_code)
     config = read_json_object(folder / "config.json")
-    _cast(model, declared_dtype(config))
+    cast_as_declared(model, config)  # caches take their type from the weights
     return MemorySum(
         ram_bytes=ram_bytes,
         wired_bytes=wired_bytes(ram_bytes),
@@ -86,11 +85,3 @@ def activation_bytes(model: nn.Module, config: Mapping[str, Any], tokens: int) -
         elif role_of(name) != "head":  # a prompt's chunk needs no logits but the last
             widest = max(widest, weight.shape[-2] * (active if weight.ndim > 2 else 1))
     return tokens * width * (2 * stream + 3 * widest)
-
-
-def _cast(model: nn.Module, dtype: str | None) -> None:
-    """Floats in the declared type, still unread: caches take their type from the weights."""
-    import mlx.core as mx
-
-    if dtype is not None:
-        model.set_dtype(getattr(mx, dtype))

@@ -17,30 +17,14 @@ from hubtool.artifact.hub_parameters import hub_parameters
 from hubtool.artifact.stats import stats_of_folder
 from hubtool.errors import DiskFull, QuantizationDiffers
 from hubtool.quantize.allocation import Allocation, ComponentWidth
-from hubtool.quantize.budget import Budget
 from hubtool.quantize.choice import Choice
 from hubtool.quantize.components import find_components
 from hubtool.quantize.convert import SPARE_BYTES, quantize_folder
 from hubtool.quantize.loading import load_lazily
+from tests.support.allocations import allocation_of
 from tests.support.tiny_models import save_tiny_model
 
 CHOICES = ((4, 64), (8, 64), (16, 0))
-
-
-def allocation_of(components: tuple[ComponentWidth, ...]) -> Allocation:
-    return Allocation(
-        components=components,
-        candidate_bits=(4, 8),
-        group_size=64,
-        group_sizes=(64,),
-        budget=Budget("target_bpw", 6.0),
-        nominal_bpw=6.0,
-        stored_bytes=0,
-        stored_bpw=0.0,
-        kl=0.0,
-        optimality_gap=0.0,
-        kl_per_megabyte=0.0,
-    )
 
 
 class Usage(NamedTuple):

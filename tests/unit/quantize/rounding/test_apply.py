@@ -17,24 +17,19 @@ from hubtool.quantize.loading import load_lazily
 from hubtool.quantize.rounding.apply import RoundingOptions, even_windows, round_components
 from hubtool.quantize.rounding.interface import Packed, RoundingName
 from hubtool.quantize.rounding.streaming import moments_of
+from tests.support.allocations import allocation_of
 from tests.support.tiny_models import TextMix, save_tiny_model
 
 MIX = cast(CalibrationMix, TextMix())
 
 
-def allocation_of(folder: Path, widths: tuple[int, ...] = (4, 8, 3)) -> Allocation:
+def allocated(folder: Path, widths: tuple[int, ...] = (4, 8, 3)) -> Allocation:
     components, _ = find_components(load_lazily(folder), 32)
     items = tuple(
         ComponentWidth(one.name, widths[number % len(widths)], 32, one.parameters, "a test")
         for number, one in enumerate(components)
     )
-    return Allocation(
-        components=items,
-        candidate_bits=tuple(sorted(set(widths))),
-        group_size=32,
-        target_bpw=5.0,
-        nominal_bpw=5.0,
-    )
+    return allocation_of(items, group_size=32)
 
 
 def options(name: RoundingName) -> RoundingOptions:
@@ -47,7 +42,7 @@ def test_every_component_of_every_architecture_is_handed_over_once(
     kind: str, name: RoundingName, tmp_path: Path
 ) -> None:
     folder = save_tiny_model(tmp_path / "model", kind)
-    allocation = allocation_of(folder)
+    allocation = allocated(folder)
     seen: list[str] = []
 
     def note(component: str, packed: Packed) -> None:
@@ -65,9 +60,7 @@ def test_a_rounded_quant_loads_in_stock_mlx_lm_and_generates(
     from mlx_lm import generate, load
 
     folder = save_tiny_model(tmp_path / "model", "tied")
-    stats = quantize_folder(
-        folder, tmp_path / "quant", allocation_of(folder), rounding=options(name)
-    )
+    stats = quantize_folder(folder, tmp_path / "quant", allocated(folder), rounding=options(name))
     assert {one.bits for one in stats.components} == {3, 4, 8}
     model, tokenizer = load(str(tmp_path / "quant"))[:2]
     assert isinstance(generate(model, tokenizer, "tea", max_tokens=3), str)
@@ -78,7 +71,7 @@ def test_equal_input_gives_equal_bytes(tmp_path: Path) -> None:
     digests = set()
     for number in range(2):
         out = tmp_path / f"quant{number}"
-        quantize_folder(folder, out, allocation_of(folder), rounding=options("gptq"))
+        quantize_folder(folder, out, allocated(folder), rounding=options("gptq"))
         digests.add(hashlib.sha256((out / "model.safetensors").read_bytes()).hexdigest())
     assert len(digests) == 1
 
@@ -104,7 +97,7 @@ def test_moments_are_those_of_the_quants_own_inputs(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("hubtool.quantize.rounding.apply.rounding_of", lambda _: watching)
         quantize_folder(
-            folder, tmp_path / "quant", allocation_of(folder, (3,)), rounding=options("search")
+            folder, tmp_path / "quant", allocated(folder, (3,)), rounding=options("search")
         )
     model, tokenizer = load(str(tmp_path / "quant"))[:2]
     windows = MIX.token_windows(tokenizer, 128)
@@ -139,7 +132,7 @@ def test_memory_does_not_grow_with_the_number_of_layers(name: RoundingName, tmp_
         with pytest.MonkeyPatch.context() as patch:
             patch.setitem(tiny_models.CONFIGS, "wide", {**wide, "num_hidden_layers": layers})
             folder = save_tiny_model(tmp_path / f"model{layers}", "wide")
-        allocation = allocation_of(folder)
+        allocation = allocated(folder)
         gc.collect()
         mx.clear_cache()
         before = mx.get_active_memory()
