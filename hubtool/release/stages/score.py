@@ -26,6 +26,7 @@ class Score(Stage[ScoreOptions, ScoreSet]):
     """Score files -> ScoreSet."""
 
     name, title = "score", "Reading scores"
+    version = 2
     writes = ScoreSet
 
     def options(self, manifest: ReleaseManifest) -> ScoreOptions:

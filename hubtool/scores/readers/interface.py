@@ -117,17 +117,33 @@ def _parse(content: bytes, path: Path) -> Any:
             raise ScoreFileInvalid(f"{path.name}: {where}{problems[0].message}", "mend the file")
         return data
     try:
-        return _loads(content)
+        return _loads(content, path)
     except ValueError as error:
         lines = [line for line in content.split(b"\n") if line.strip()]
         try:
-            return [_loads(line) for line in lines]
+            return [_loads(line, path) for line in lines]
         except ValueError:
             raise ScoreFileInvalid(f"{path.name} is not JSON: {error}", "mend the file") from error
 
 
-def _loads(text: bytes) -> Any:
-    return json.loads(text, parse_constant=lambda word: math.nan)
+def _loads(text: bytes, path: Path) -> Any:
+    """JSON in which no key stands twice: of two values only one could be read."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ScoreFileInvalid(
+                f"{path.name}: {twice[:60]}: the key stands twice in one object",
+                "keep one of the two",
+            )
+        return found
+
+    try:
+        return json.loads(text, parse_constant=lambda word: math.nan, object_pairs_hook=once)
+    except RecursionError as error:
+        raise ScoreFileInvalid(f"{path.name} is nested too deeply", "mend the file") from error
 
 
 def _sourced(
@@ -153,8 +169,9 @@ def _once(scores: Sequence[Score], side: str) -> tuple[Score, ...]:
         if score.benchmark in seen:
             files = {str(seen[score.benchmark].source_file), str(score.source_file)}
             raise ScoreFileInvalid(
-                f"{' and '.join(sorted(files))}: {side}.{score.benchmark} stands twice",
-                "keep one of the two",
+                f"{' and '.join(sorted(files))}: {side}.{score.benchmark} stands twice"
+                f" ({seen[score.benchmark].display_name}; {score.display_name})",
+                "keep one of the two: `hubtool scores convert --task` takes one",
             )
         seen[score.benchmark] = score
     return tuple(scores)

@@ -27,7 +27,7 @@ _SUITE = (
 )
 _ALIASES = {"gsm8k_cot": "gsm8k", "humaneval_instruct": "humaneval"}
 _ITEMS = re.compile(
-    r"(?<![\d.])(\d[\d,]*)\s+(?:\w+\s+)?(?:items|questions|problems|samples|prompts|examples)\b"
+    r"(?<![\d.,])(\d[\d,]{0,14})\s+(?:\w+\s+)?(?:items|questions|problems|samples|prompts|examples)\b"
 )
 
 

@@ -19,33 +19,35 @@ def failed_items(
 ) -> tuple[str, ...] | None:
     """Ids (``task/doc_id``) of the items that were wrong over all ``tasks``.
 
-    None if a task's samples are not there, are not right or wrong alone, or
-    are not ``n`` in all. Raises ScoreFileInvalid for a broken file.
+    None if a task's samples are not there, are not right or wrong alone, name
+    an item twice, or are not ``n`` in all. Raises ScoreFileInvalid for a broken file.
     """
     moment = results.stem.removeprefix("results_")
-    failed, seen = [], 0
+    failed: list[str] = []
+    seen: set[str] = set()
     for task in tasks:
         file = results.parent / f"samples_{task}_{moment}.jsonl"
         if moment == results.stem or not file.is_file():
             return None
         for item, value in _items(file, metric, filter_):
-            if value not in (0, 1):
+            name = f"{task}/{item}"
+            if value not in (0, 1) or name in seen:
                 return None
-            seen += 1
+            seen.add(name)
             if not value:
-                failed.append(f"{task}/{item}")
-    return tuple(failed) if seen == n else None
+                failed.append(name)
+    return tuple(failed) if len(seen) == n else None
 
 
 def _items(file: Path, metric: str, filter_: str) -> Iterator[tuple[str, object]]:
     """(doc_id, value of the metric) of every item under one filter."""
-    with file.open(encoding="utf-8") as lines:
+    with file.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             try:
                 sample = json.loads(line)
                 if sample.get("filter", filter_) == filter_:
                     yield str(sample["doc_id"]), sample.get(metric)
-            except (ValueError, KeyError, AttributeError) as error:
+            except (ValueError, KeyError, AttributeError, RecursionError) as error:
                 raise ScoreFileInvalid(
                     f"{file.name}: line {number} is no sample: {error}",
                     "run the evaluation again, or take the samples away from its results",

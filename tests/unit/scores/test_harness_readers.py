@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from hubtool.errors import ScoreFileInvalid
-from hubtool.scores.readers.interface import Choice, read_scores
+from hubtool.scores.capability import compare
+from hubtool.scores.readers.hubtool_json import dump
+from hubtool.scores.readers.interface import Choice, read_all_scores, read_scores
 from hubtool.scores.record import Score
 
 HARNESS: dict[str, Any] = {
@@ -71,7 +73,115 @@ def test_a_results_file_gives_one_score_a_task_with_its_setting(tmp_path: Path) 
     ],
 )
 def test_a_limited_run_is_marked(tmp_path: Path, change: dict[str, Any]) -> None:
-    assert read(tmp_path, {**HARNESS, **change})["gsm8k"].partial
+    score = read(tmp_path, {**HARNESS, **change})["gsm8k"]
+    assert score.partial
+    shown = "100 of 1319" if score.n == 100 else "1319"
+    assert score.display_name == f"GSM8K (5-shot, strict-match, {shown})"
+
+
+def test_the_settings_that_make_a_score_are_kept(tmp_path: Path) -> None:
+    data = {**HARNESS, "versions": {"gsm8k": 3.0, "mmlu": 2, "ifeval": "N/A"}}
+    scores = read(tmp_path, data)
+    assert [(one.variant, one.filter, one.task_version) for one in scores.values()] == [
+        ("gsm8k", "strict-match", "3"),
+        ("mmlu", "none", "2"),
+        ("ifeval", "none", None),
+    ]
+
+
+def one_task(tmp_path: Path, name: str, task: str, **values: float) -> Path:
+    file = tmp_path / name
+    entry = {f"exact_match,{key.replace('_', '-')}": value for key, value in values.items()}
+    sizes = {task: {"original": 1319, "effective": 1319}}
+    file.write_text(json.dumps({"results": {task: entry}, "n-shot": {task: 5}, "n-samples": sizes}))
+    return file
+
+
+def test_another_filter_or_variant_of_a_task_is_not_compared(tmp_path: Path) -> None:
+    strict = one_task(tmp_path, "a.json", "gsm8k", strict_match=0.844, flexible_extract=0.892)
+    loose = one_task(tmp_path, "b.json", "gsm8k", flexible_extract=0.892)
+    chain = one_task(tmp_path, "c.json", "gsm8k_cot", strict_match=0.75)
+    for ours, theirs, differs, name in (
+        (loose, strict, ("filter",), "GSM8K (5-shot, flexible-extract, 1319)"),
+        (chain, strict, ("variant",), "GSM8K (gsm8k_cot, 5-shot, strict-match, 1319)"),
+    ):
+        result = compare(read_all_scores([ours], [theirs]))
+        assert result is not None
+        assert (result.rows[0].differs, result.rows[0].display_name) == (differs, name)
+        assert not result.comparable
+
+
+def test_a_share_that_is_exact_tells_its_count(tmp_path: Path) -> None:
+    file = one_task(tmp_path, "a.json", "gsm8k", strict_match=6 / 1319)
+    (score,) = read_scores(file).candidate
+    assert (score.correct, score.n) == (6, 1319)
+    assert dump(read_scores(file))["candidate"][0]["correct"] == 6  # no fraction, though below 1 %
+
+
+MMLU_PARTS = {"formal_logic": (126, 53), "algebra": (100, 33), "law": (13816, 8665)}
+
+
+def mmlu(sizes: dict[str, tuple[int, int]], value: float | None = None) -> dict[str, Any]:
+    """The bare results of MMLU: a group of groups, whose errors are pooled ones."""
+    found: dict[str, Any] = {}
+    for name, (n, right) in sizes.items():
+        share = right / n
+        error = (share * (1 - share) / (n - 1)) ** 0.5
+        found |= {f"mmlu_{name}": {"alias": f"  - {name}", **accuracy(share, error)}}
+    whole = sum(right for _, right in sizes.values()) / sum(n for n, _ in sizes.values())
+    return {
+        "mmlu": {**accuracy(value or whole, 0.0038), "alias": "mmlu"},
+        "mmlu_stem": {**accuracy(0.5, 0.0086), "alias": " - stem"},
+        **found,
+    }
+
+
+def accuracy(share: float, error: float) -> dict[str, float]:
+    return {"acc,none": share, "acc_stderr,none": error}
+
+
+def test_a_group_without_a_list_of_its_parts_is_one_score(tmp_path: Path) -> None:
+    scores = read(tmp_path, mmlu(MMLU_PARTS), "eval_m_0.4.9_05_mmlu")
+    (score,) = scores.values()
+    assert (score.display_name, score.n, score.partial) == ("MMLU (5-shot, 14042)", 14042, False)
+    assert (score.few_shot, score.harness_version) == (5, "0.4.9")
+    assert score.n_from == "the standard errors of its parts"
+    bare = {name: {**entry, "alias": None} for name, entry in mmlu(MMLU_PARTS).items()}
+    (score,) = read(tmp_path, bare).values()
+    assert (score.display_name, score.n) == ("MMLU (14042)", 14042)
+    short = {name: (n // 10, right // 10) for name, (n, right) in MMLU_PARTS.items()}
+    (score,) = read(tmp_path, mmlu(short)).values()
+    assert (score.display_name, score.partial) == ("MMLU (1403 of 14042)", True)
+
+
+def test_another_task_beside_a_group_stays_a_score(tmp_path: Path) -> None:
+    pro = {"mmlu_pro": {"alias": "mmlu_pro", "acc,none": 0.3, "acc_stderr,none": 0.01}}
+    assert list(read(tmp_path, {**mmlu(MMLU_PARTS), **pro})) == ["mmlu", "mmlu_pro"]
+    alone = {"g": {"alias": "g"}, "part": {"alias": " - part", **accuracy(0.5, 0.05)}}
+    assert list(read(tmp_path, alone)) == ["part"]  # its group has no value
+
+
+@pytest.mark.parametrize(
+    "name", ["eval_m_0.4.9_05_gsm8k", "eval_m_05_mmlu", "mmlu", "eval_org_model-2.5_mmlu"]
+)
+def test_a_name_that_is_not_that_of_this_run_tells_nothing(tmp_path: Path, name: str) -> None:
+    (score,) = read(tmp_path, mmlu(MMLU_PARTS), name).values()
+    assert score.few_shot is None
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (mmlu(MMLU_PARTS, value=0.7), "the standard errors of its parts cannot tell it"),
+        (mmlu({**MMLU_PARTS, "zero": (5, 0)}), "the standard errors of its parts cannot tell it"),
+        ({"mmlu": accuracy(0.6232, 0.0038)}, "these are 16263 items, MMLU has 14042"),
+        ({"squad": {"f1,none": 0.5, "f1_stderr,none": 0.01}}, "its standard error cannot tell it"),
+        ({"arc": accuracy(1.0, 0.0)}, "its standard error cannot tell it"),
+    ],
+)
+def test_no_number_of_items_is_made_up(tmp_path: Path, data: Any, words: str) -> None:
+    with pytest.raises(ScoreFileInvalid, match=words):
+        read(tmp_path, data)
 
 
 def test_the_bare_results_of_mlx_lm_get_their_n_from_the_standard_error(tmp_path: Path) -> None:
@@ -130,7 +240,7 @@ def test_bfcl_counts_are_kept_and_its_category_named(tmp_path: Path) -> None:
     ("old", "new", "words"),
     [
         ('"correct_count": 2', '"correct_count": 3', "contradicts 3 of 4"),
-        ('"total_count": 4', '"total_count": 0', "cannot be"),
+        ('"total_count": 4', '"total_count": 0', r"line 1\.total_count"),
         ('{"id": "simple_2", "test_category": "simple", "valid": false}\n', "", "1 are listed"),
     ],
 )
@@ -161,6 +271,10 @@ def test_logged_samples_tell_which_items_failed(tmp_path: Path) -> None:
     assert read(tmp_path, data, name)["gsm8k"].failed_items == ("gsm8k/1", "gsm8k/3")
     samples(tmp_path, "gsm8k", [1.0, 0.0, 1.0])  # of another run
     assert read(tmp_path, data, name)["gsm8k"].failed_items is None
+    samples(tmp_path, "gsm8k", [1.0, 0.0, 1.0, 0.0])
+    exact = {**data, "results": {"gsm8k": {"exact_match,strict-match": 0.75}}}
+    with pytest.raises(ScoreFileInvalid, match="3 of 4 are right, but the samples"):
+        read(tmp_path, exact, name)
     (tmp_path / "samples_gsm8k_2026-11-20.jsonl").write_text("{")
     with pytest.raises(ScoreFileInvalid, match="line 1 is no sample"):
         read(tmp_path, data, name)
@@ -180,3 +294,9 @@ def test_filter_and_part_of_a_group_can_be_chosen(tmp_path: Path) -> None:
         read_scores(file, Choice(filters={"gsm8k": "loose"}))
     with pytest.raises(ScoreFileInvalid, match=r"results\.arc is not there"):
         read_scores(file, Choice(("arc",)))
+
+
+def test_a_bfcl_file_without_a_failed_case_is_one_line(tmp_path: Path) -> None:
+    line = '{"accuracy": 1.0, "correct_count": 4, "total_count": 4}\n'
+    assert read(tmp_path, line, "BFCL_v3_simple_score.json")["bfcl_simple"].correct == 4
+    assert read(tmp_path, line)["bfcl_all"].failed_items == ()

@@ -52,8 +52,9 @@ def test_a_pair_of_mlx_optiq_names_its_baseline(tmp_path: Path) -> None:
 
 
 def test_a_single_task_of_mlx_optiq(tmp_path: Path) -> None:
-    scores = read_scores(write(tmp_path, {"task": "gsm8k", "score_pct": 80.0}))
-    assert [(one.benchmark, one.value_percent) for one in scores.candidate] == [("gsm8k", 80.0)]
+    (score,) = read_scores(write(tmp_path, {"task": "gsm8k", "score_pct": 80.0})).candidate
+    assert (score.benchmark, score.value_percent, score.n) == ("gsm8k", 80.0, 1000)
+    assert score.n_from == "the defaults of mlx-optiq"
 
 
 @pytest.mark.parametrize(
@@ -85,6 +86,13 @@ def test_a_single_task_of_mlx_optiq(tmp_path: Path) -> None:
         (own(score(correct=5, display_name="M (5-shot)", few_shot=0)), "5-shot, few_shot is 0"),
         ('{"candidate": {"mmlu_pct": NaN}}', "mmlu_pct"),
         ({"task": "chess", "score_pct": 1.0}, "chess"),
+        ({"task": "m", "score_pct": 70.0}, r"candidate\.task: 'm' is not known"),
+        ({"task": "mmlu", "score_pct": 0.577}, r"candidate\.score_pct: 0\.577 may be a fraction"),
+        ({"mmlu_pct": 0.577}, r"candidate\.mmlu_pct: 0\.577 may be a fraction"),
+        ({"candidate": {"mmlu_pct": 57.7}, "baseline": {"mmlu_pct": 0.574}}, "baseline.mmlu_pct"),
+        ({"candidate": {"mmlu_pct": 57.7}, "baseline": ["x"]}, "baseline: .* is no record"),
+        ({"candidate": {"mmlu_pct": 157.7}}, "candidate.mmlu_pct: 157.7 is not a percentage"),
+        ({"candidate": "foo", "mmlu_pct": 3}, "candidate: foo is no record"),
     ],
 )
 def test_a_bad_file_is_refused_with_its_name_and_field(
