@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from hubtool.quantize.choice import Choice
-from hubtool.quantize.rounding.gptq import DAMPING, spreading_factor
+from hubtool.quantize.rounding.gptq import spreading_factor, steadied
+from hubtool.quantize.rounding.grid import GridSearch
 from hubtool.quantize.rounding.interface import Moments, Packed, RoundingName, rounding_of
+from hubtool.quantize.rounding.refine import Rounded, refine
+from hubtool.quantize.rounding.stored import by_columns
 
 if TYPE_CHECKING:
     import mlx.core as mx
@@ -143,8 +146,30 @@ def test_rows_of_one_value_and_inputs_of_zero_stay_finite_and_exact(name: Roundi
 
 
 def test_the_spreading_factor_is_of_the_inverse() -> None:
-    hessian = np.array(some_moments().full, np.float64)
-    damped = hessian + DAMPING * np.trace(hessian) / len(hessian) * np.eye(len(hessian))
-    upper = np.linalg.cholesky(np.linalg.inv(damped)).T
+    hessian = steadied(np.array(some_moments().full, np.float64), 1000)
+    upper = np.linalg.cholesky(np.linalg.inv(hessian)).T
     wanted = upper / np.diagonal(upper)[:, None]
     assert np.allclose(spreading_factor(hessian), wanted, atol=1e-4 * np.abs(wanted).max())
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_refining_never_raises_the_error_of_a_row(bits: int) -> None:
+    choice, hessian = Choice(bits, 64), steadied(np.array(some_moments().full, np.float64), 1000)
+    weights = by_columns(a_weight())
+    grid = GridSearch(weights, np.ones(256, np.float32), choice, "bfloat16").run()
+    rounded = Rounded.empty(*weights.shape, choice)
+    rounded.scales[:], rounded.biases[:] = grid.scales, grid.biases
+    for column in range(256):
+        rounded.set_nearest(column, weights[column], column // 64)
+
+    def losses() -> np.ndarray:
+        lost = weights - np.concatenate(
+            [rounded.value(slice(64 * n, 64 * n + 64), n) for n in range(4)]
+        )
+        return np.einsum("ir,ij,jr->r", lost, hessian, lost)
+
+    before = losses()
+    refine(rounded, weights, hessian.astype(np.float32), choice, "bfloat16")
+    after = losses()
+    assert (after <= before * (1 + 1e-5)).all()
+    assert after.sum() < 0.8 * before.sum()
