@@ -23,6 +23,7 @@ from hubtool.card.metadata import OWNED, build_metadata
 from hubtool.card.provenance import FILE, SCORES_FILE, Provenance
 from hubtool.card.render import render_blocks
 from hubtool.errors import HubtoolError
+from hubtool.quantize.optiq_files import METADATA, read_verification
 from hubtool.scores.record import ScoreSet
 
 CARD_FILE = "README.md"
@@ -104,6 +105,8 @@ def recheck_card(
         scores = scores_in(folder)
         if provenance.scores not in (None, scores):
             return (f"{FILE} holds other scores than {SCORES_FILE}",)
+        if read_verification(folder) not in (None, provenance.verification):
+            return (f"{METADATA} holds another comparison with the base than {FILE}",)
         facts = facts_of(folder, provenance, scores)
         look = template or provenance.template, brand or provenance.brand
         blocks = render_blocks(facts, template=look[0], brand=look[1])

@@ -8,7 +8,9 @@ from typing import Any
 from hubtool.artifact.stats import ComponentBits, KeptShare, PartSize, QuantStats, WidthShare
 from hubtool.card.facts import CardFacts, ModelTraits, build_facts
 from hubtool.card.provenance import BaselineFacts, LicenceFacts, Provenance
+from hubtool.quantize.distance import Distance, Estimate
 from hubtool.quantize.optiq_files import MeasurementFacts
+from hubtool.quantize.verification import TextUse, UniformTwin, Verification
 from hubtool.records import FileHash
 from hubtool.scores.record import Score, ScoreSet
 
@@ -167,6 +169,30 @@ def _side(
         counted("bfcl", "BFCL-V3 simple (200)", "accuracy", bfcl, 200),
         counted("humaneval", "HumanEval (pass@1, 164)", "pass@1", humaneval, 164),
         Score("hashhop", "HashHop (long-context)", "accuracy", hashhop, 100, **SOURCE),
+    )
+
+
+def verification(*, ratio: float = 1.35, twin: bool = True) -> Verification:
+    """A comparison with the base; ``ratio`` is the uniform quant's divergence over this one's."""
+
+    def around(value: float, reach: float) -> Estimate:
+        return Estimate(value, value * (1 - reach), value * (1 + reach))
+
+    def distance(mean_nats: float) -> Distance:
+        return Distance(
+            mean_nats=around(mean_nats, 0.06),
+            p99_nats=around(12 * mean_nats, 0.15),
+            top1_agreement=around(1 - mean_nats**0.65, 0.01),
+            perplexity_ratio=around(1 + mean_nats / 3, 0.004),
+        )
+
+    uniform = UniformTwin(5, 64, 5.503, distance(0.072 * ratio), around(ratio, 0.04))
+    return Verification(
+        distance=distance(0.072),
+        stored_bpw=5.499,
+        uniform=uniform if twin else None,
+        base_perplexity=17.93,
+        text=TextUse("b" * 64, DOMAINS, windows=49, tokens=3072),
     )
 
 

@@ -19,6 +19,7 @@ from hubtool.card.example_parts import (
     scores,
     seed_facts,
     stats,
+    verification,
 )
 from hubtool.card.facts import CardFacts, ModelTraits, build_facts
 from hubtool.card.provenance import LicenceFacts
@@ -240,6 +241,37 @@ def _unlike_files() -> CardFacts:
     return build_facts(provenance(), stats(), both, ModelTraits(True, True))
 
 
+def _verified() -> CardFacts:
+    made = provenance(drafter=None, baseline=None, verification=verification())
+    return build_facts(made, stats(vision_bytes=0), None, ModelTraits(True, False))
+
+
+def _verified_within_noise() -> CardFacts:
+    made = provenance(baseline=None, verification=verification(ratio=1.02))
+    return build_facts(made, stats(), None, ModelTraits(True, True))
+
+
+def _verified_behind() -> CardFacts:
+    """A quant that the uniform one of its size is nearer to the base than."""
+    made = provenance(drafter=None, baseline=None, verification=verification(ratio=0.8))
+    return build_facts(made, stats(vision_bytes=0), None, ModelTraits(True, False))
+
+
+def _verified_alone() -> CardFacts:
+    """An imported quant of more bits than any uniform one has."""
+    made = provenance(
+        qat_evidence=None,
+        drafter=None,
+        baseline=None,
+        measurement=None,
+        target_bpw=None,
+        made_by="awq",
+        verification=verification(twin=False),
+    )
+    figures = stats(((8, 343, 8_000_000_000),), vision_bytes=0)
+    return build_facts(made, figures, None, ModelTraits(True, False))
+
+
 EXAMPLES: dict[str, Callable[[], CardFacts]] = {
     "seed": seed_facts,
     "text_only": _text_only,
@@ -257,6 +289,10 @@ EXAMPLES: dict[str, Callable[[], CardFacts]] = {
     "weights_are_uploading": _weights_are_uploading,
     "mtp_head": _mtp_head,
     "no_scores": _no_scores,
+    "verified": _verified,
+    "verified_within_noise": _verified_within_noise,
+    "verified_behind": _verified_behind,
+    "verified_alone": _verified_alone,
     "unlike_settings": _unlike_settings,
     "unlike_files": _unlike_files,
     "hostile_names": _hostile_names,

@@ -17,6 +17,7 @@ from hubtool.card.charts import scores_alt, widths_alt
 from hubtool.card.provenance import BaselineFacts, LicenceFacts, Provenance
 from hubtool.quantize.choice import DEFAULT_GROUP_SIZE
 from hubtool.quantize.optiq_files import MeasurementFacts
+from hubtool.quantize.verification import Verification
 from hubtool.records import Record
 from hubtool.scores.capability import Capability, compare
 from hubtool.scores.record import ScoreSet
@@ -83,6 +84,7 @@ class CardFacts(Record):
     target_bpw: float | None  # the budget, if it was nominal
     budget: str | None  # the flags that ask for the same budget again
     chosen_by: str | None  # what the widths come from, where hubtool measured nothing
+    verification: Verification | None  # how far it is from its base, where that was measured
     made_by: str  # hubtool, or the method that made an imported quant
     drafter: str | None  # Hub id of a speculative drafter
     baseline_repo: str | None  # Hub id that scores are compared with
@@ -158,6 +160,7 @@ def build_facts(
         experts=traits.experts,
         active_experts=traits.active_experts,
         measurement=provenance.measurement,
+        verification=provenance.verification,
         target_bpw=provenance.target_bpw,
         budget=_budget_flags(provenance, stats),
         chosen_by=provenance.chosen_by,

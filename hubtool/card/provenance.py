@@ -19,7 +19,13 @@ from hubtool.licences.families import family_of
 from hubtool.licences.rules import LicenceTerms
 from hubtool.licences.texts import path_in_quant
 from hubtool.quantize.imported import claims_of_folder
-from hubtool.quantize.optiq_files import TOOL, MeasurementFacts, read_making
+from hubtool.quantize.optiq_files import (
+    TOOL,
+    MeasurementFacts,
+    read_making,
+    read_verification,
+)
+from hubtool.quantize.verification import Verification
 from hubtool.records import FileHash, Record
 from hubtool.scores.record import ScoreSet
 
@@ -93,6 +99,7 @@ class Provenance(Record):
     model_index: bool = False  # the front matter repeats the scores
     budget: str | None = None  # the flags that ask for the same budget again
     chosen_by: str | None = None  # what the widths come from, where hubtool measured nothing
+    verification: Verification | None = None  # the comparison with the base, where one was made
     # what saves a reader of the remote repo a request each
     header_bytes: dict[str, int] = dataclasses.field(default_factory=dict)  # of weight files
     scores: ScoreSet | None = None  # those of optiq/scores.json, unless it lists failed items
@@ -152,8 +159,12 @@ def provenance_of(
     licence_files: tuple[FileHash, ...],
     baseline: BaselineFacts | None,
     git: GitSource | None,
+    verification: Verification | None = None,
 ) -> Provenance:
-    """The provenance of the quant of ``base`` in ``folder``; ``files`` is filled on writing."""
+    """The provenance of the quant of ``base`` in ``folder``; ``files`` is filled on writing.
+
+    Without a ``verification`` it is the one that the folder's metadata holds.
+    """
     card, making = base.card_metadata, read_making(folder)
     copied = frozenset(file.path for file in licence_files)
     made_by = TOOL if making else claims_of_folder(folder).method or OTHER_TOOL
@@ -189,7 +200,13 @@ def provenance_of(
         overrides=dict(git.overrides) if git else {},
         budget=making.budget if making else None,
         chosen_by=making.chosen_by if making else None,
+        verification=made(verification) or read_verification(folder),
     )
+
+
+def made(verification: Verification | None) -> Verification | None:
+    """A comparison that was made; one that was skipped is none."""
+    return verification if verification and verification.distance else None
 
 
 def short_scores(scores: ScoreSet | None) -> ScoreSet | None:

@@ -23,6 +23,7 @@ from hubtool.licences.conflict import settle
 from hubtool.licences.families import require_accepted
 from hubtool.licences.rules import require_licence
 from hubtool.licences.texts import licence_texts
+from hubtool.quantize.optiq_files import read_verification
 from hubtool.scores.record import ScoreSet
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def recompose(folder: Path, look: Look, scores: ScoreSet | None = None) -> Page:
         template=Path(wish.template).name,
         template_sha256=wish.template_sha256,
         brand=Path(wish.brand).name,
+        verification=read_verification(folder) or provenance.verification,
     )
     return lay_out(
         folder,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hubtool.artifact.stats import GroupShare, PartSize, WidthShare
+from hubtool.card.distance_words import distance_rows, uniform_comparison, uniform_name
 from hubtool.card.facts import CardFacts
 from hubtool.card.phrases import count_words, listed
 from hubtool.card.provenance import BaselineFacts, LicenceFacts
@@ -30,6 +31,7 @@ __all__ = [
     "count_words",
     "detail_rows",
     "differences",
+    "distance_rows",
     "domain_words",
     "gains_and_losses",
     "licence_label",
@@ -43,6 +45,8 @@ __all__ = [
     "score_source",
     "size_comparison",
     "undisclosed",
+    "uniform_comparison",
+    "uniform_name",
 ]
 
 DOMAIN_WORDS = {

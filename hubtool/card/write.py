@@ -31,6 +31,7 @@ from hubtool.licences.rules import require_licence
 from hubtool.quantize.allocation import Allocation
 from hubtool.quantize.optiq_files import write_optiq_files
 from hubtool.quantize.sensitivity import Sensitivity
+from hubtool.quantize.verification import Verification
 from hubtool.records import FileHash, Record, hash_file, write_whole
 from hubtool.scores.record import ScoreSet
 
@@ -50,7 +51,7 @@ class Card(Record):
 
 @dataclasses.dataclass(frozen=True)
 class CardSources:
-    """What is known of a quant besides its bytes; the last five as far as there are any."""
+    """What is known of a quant besides its bytes; the last six as far as there are any."""
 
     base: Base
     wish: CardWish
@@ -59,6 +60,7 @@ class CardSources:
     scores: ScoreSet | None = None
     git: GitSource | None = None
     baseline: BaselineFacts | None = None
+    verification: Verification | None = None
 
 
 def write_card(
@@ -158,6 +160,7 @@ def compose_page(
         ),
         baseline=sources.baseline,
         git=sources.git,
+        verification=sources.verification,
     )
     return lay_out(
         folder,
@@ -231,6 +234,7 @@ def _write_optiq_files(folder: Path, sources: CardSources) -> None:
         sensitivity=sources.sensitivity,
         allocation=sources.allocation,
         stats=stats_of_folder(folder),
+        verification=sources.verification,
     )
 
 

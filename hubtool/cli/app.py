@@ -45,6 +45,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "quantize",
         "Spend a bit budget over the components and quantize.",
     ),
+    "verify": (
+        "hubtool.cli.verify",
+        "verify",
+        "Compare a quant with its base on held-out text, beside the uniform quant of its size.",
+    ),
     "split": ("hubtool.cli.split", "split", "Put a base's towers into a quant's bf16 sidecar."),
     "card": ("hubtool.cli.card", "app", "Render the card of a quant folder from its facts."),
     "check": ("hubtool.cli.check", "check", "Run every check on a quant: a folder, or a repo."),

@@ -28,6 +28,14 @@ def measure(
         Path | None, typer.Option(help="Folder of *.jsonl to use instead of hubtool's mix.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the label draws.")] = 0,
+    verify: Annotated[
+        Path | None,
+        typer.Option(
+            help="Quant folder: compare it with this base on held-out text instead, as "
+            "`hubtool verify` does.",
+            metavar="QUANT",
+        ),
+    ] = None,
     trust_remote_code: TrustOption = False,
     json_output: JsonOption = False,
 ) -> None:
@@ -39,6 +47,13 @@ def measure(
     Example: hubtool measure ./SmolLM2-135M-Instruct --out sensitivity.json
     """
     console = open_console(json_output)
+    if verify is not None:
+        from hubtool.cli.verify import run_verify
+
+        run_verify(
+            model, verify, tokens=tokens, trust_remote_code=trust_remote_code, console=console
+        )
+        return
 
     from hubtool.quantize.calibration import load_mix
     from hubtool.quantize.checkpoint import FILE_NAME

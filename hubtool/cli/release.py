@@ -53,6 +53,12 @@ def release(
     calibration_tokens: Annotated[
         int | None, typer.Option(help="Tokens of the calibration mix to read. [default: 3072]")
     ] = None,
+    verify_tokens: Annotated[
+        int | None,
+        typer.Option(
+            help="Held-out tokens to compare the quant with its base on; 0: not. [default: 3072]"
+        ),
+    ] = None,
     scores: Annotated[
         list[Path] | None,
         typer.Option(help="Score file; repeatable. Without one the card has no scores."),
@@ -159,6 +165,7 @@ def release(
                 "trust_remote_code": trust_remote_code or None,
             }
         ),
+        "verification": without_unset({"tokens": verify_tokens}),
         "scores": _paths(scores),
         "baseline_scores": _paths(baseline_scores),
         "baseline": baseline,

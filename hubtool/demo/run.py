@@ -53,6 +53,7 @@ def run_demo(
                 "base": base.repo,
                 "publish": {"org": ORG},
                 "quantize": {"calibration_tokens": CALIBRATION_TOKENS},
+                "verification": {"tokens": CALIBRATION_TOKENS},
             },
         )
         results.append(release(manifest, hub=hub, work_root=root / "work", console=console))

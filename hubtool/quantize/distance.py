@@ -43,9 +43,9 @@ class WindowScore:
 class Estimate:
     """A figure and its 95 % interval."""
 
-    value: float
-    low: float
-    high: float
+    value: float  # over all windows
+    low: float  # end of the interval
+    high: float  # end of the interval
 
 
 @dataclasses.dataclass(frozen=True)

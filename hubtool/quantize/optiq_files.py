@@ -12,17 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from hubtool.artifact.stats import QuantStats
-from hubtool.errors import StatsDisagree
+from hubtool.errors import HubtoolError, StatsDisagree
 from hubtool.quantize.allocation import Allocation
 from hubtool.quantize.budget import Budget, MemorySum
 from hubtool.quantize.choice import UNQUANTIZED_BITS
 from hubtool.quantize.published import published_form
 from hubtool.quantize.sensitivity import Sensitivity
+from hubtool.quantize.verification import Verification
 from hubtool.records import write_whole
 
 METADATA = "optiq/metadata.json"
 SENSITIVITY = "optiq/sensitivity.json"
 TOOL = "hubtool"
+_VERIFICATION = "verification"
 _REFERENCES = {"bf16": "bf16", "uniform4": "uniform_4bit"}
 
 
@@ -62,6 +64,7 @@ def write_optiq_files(
     sensitivity: Sensitivity,
     allocation: Allocation,
     stats: QuantStats,
+    verification: Verification | None = None,
 ) -> tuple[str, ...]:
     """Write both files; returns their paths in ``folder``.
 
@@ -96,6 +99,8 @@ def write_optiq_files(
         "calibration": dataclasses.asdict(used) if used else None,
         "per_layer": dict(sorted(per_layer.items())),
     }
+    if verification is not None and verification.distance is not None:
+        metadata[_VERIFICATION] = verification.to_json()
     _write(folder / METADATA, metadata)
     _write(folder / SENSITIVITY, published_form(base_repo, sensitivity))
     return (METADATA, SENSITIVITY)
@@ -106,18 +111,55 @@ def read_making(folder: Path) -> Making | None:
 
     Raises StatsDisagree if it was damaged since.
     """
+    data = _metadata(folder)
+    if data is None or data.get("tool") != TOOL:
+        return None
+    try:
+        return _making(data)
+    except (ValueError, KeyError, TypeError) as error:
+        raise _unreadable(error) from error
+
+
+def write_verification(folder: Path, verification: Verification) -> None:
+    """Put ``verification`` into ``optiq/metadata.json``; what else stands there stays.
+
+    Raises StatsDisagree if the file is there and cannot be read.
+    """
+    file = folder / METADATA
+    _write(file, {**(_metadata(folder) or {}), _VERIFICATION: verification.to_json()})
+
+
+def read_verification(folder: Path) -> Verification | None:
+    """What ``optiq/metadata.json`` says of the distance from the base, if it does.
+
+    Raises StatsDisagree if it was damaged since.
+    """
+    found = (_metadata(folder) or {}).get(_VERIFICATION)
+    if found is None:
+        return None
+    try:
+        return Verification.from_json(found)
+    except (HubtoolError, TypeError, ValueError) as error:
+        raise _unreadable(error) from error
+
+
+def _metadata(folder: Path) -> dict[str, Any] | None:
+    """The whole file, if it is there and holds fields."""
     file = folder / METADATA
     if not file.is_file():
         return None
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
-        ours = isinstance(data, dict) and data.get("tool") == TOOL
-        return _making(data) if ours else None
-    except (ValueError, KeyError, TypeError) as error:
-        raise StatsDisagree(
-            f"{METADATA} cannot be read: {type(error).__name__}: {error}",
-            f"make the quant again, or remove {METADATA}",
-        ) from error
+    except ValueError as error:
+        raise _unreadable(error) from error
+    return data if isinstance(data, dict) else None
+
+
+def _unreadable(error: Exception) -> StatsDisagree:
+    return StatsDisagree(
+        f"{METADATA} cannot be read: {type(error).__name__}: {error}",
+        f"make the quant again, or remove {METADATA}",
+    )
 
 
 def _making(data: dict[str, Any]) -> Making:

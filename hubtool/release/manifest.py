@@ -130,6 +130,14 @@ class QuantizeOptions(_Part):
         return bool(self.model_fields_set & {"candidate_bits", "group_size", "group_sizes"})
 
 
+class VerificationOptions(_Part):
+    """How the quant is compared with its base, once it is made."""
+
+    tokens: int = Field(
+        3072, ge=0, description="tokens of the held-out text to compare on; 0 leaves it out"
+    )
+
+
 class SidecarOptions(_Part):
     """What is kept beside the language model."""
 
@@ -154,6 +162,7 @@ class ReleaseManifest(_Part):
     revision: str | None = Field(None, description="branch, tag or commit; pinned on first run")
     publish: PublishOptions
     quantize: QuantizeOptions = QuantizeOptions()
+    verification: VerificationOptions = VerificationOptions()
     sidecars: SidecarOptions = SidecarOptions()
     drafter: str | None = Field(None, pattern=_REPO_ID, description="speculative drafter's id")
     baseline: str | None = Field(None, pattern=_REPO_ID, description="quant to compare with")

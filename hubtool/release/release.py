@@ -22,6 +22,7 @@ from hubtool.release.stage import Context, WorkFolder
 from hubtool.release.stages.allocate import Allocate
 from hubtool.release.stages.card import WriteCard
 from hubtool.release.stages.check import Check
+from hubtool.release.stages.compare import Compare
 from hubtool.release.stages.fetch import Fetch
 from hubtool.release.stages.measure import Measure
 from hubtool.release.stages.push import Push, planned
@@ -63,6 +64,7 @@ def stages(*, publishes: bool) -> list[AnyStage]:
         Measure(),  # sensitivity of every component
         Allocate(),  # bits under the budget
         Quantize(),  # mlx-lm's conversion, read back
+        Compare(),  # with the base, on held-out text
         Split(),  # towers to the sidecar
         Score(),  # what was measured elsewhere
         WriteCard(),  # facts, card, licence files, provenance

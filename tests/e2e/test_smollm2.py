@@ -9,11 +9,19 @@ from pathlib import Path
 import pytest
 from huggingface_hub import snapshot_download
 
-from benchmarks.quality import Row, make_uniform, score
+from hubtool.artifact.stats import stats_of_folder
 from hubtool.demo.smollm2 import REPO, build_smollm2
 from hubtool.localhub.server import start_local_hub
 from hubtool.localhub.store import Store
 from hubtool.quantize.blas import prefer_fast_blas
+from hubtool.quantize.choice import Choice
+from hubtool.quantize.distance import Distance, distance_of
+from hubtool.quantize.divergence import compare_models
+from hubtool.quantize.heldout import load_heldout
+from hubtool.quantize.loading import load_tokenizer
+from hubtool.quantize.optiq_files import read_verification
+from hubtool.quantize.predictor import Opening
+from hubtool.quantize.uniform import uniform_of
 from tests.support.release import environment, hubtool
 
 # Here, since every worker imports this module before any test imports mlx. Without a fast BLAS
@@ -42,6 +50,7 @@ def published(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         done = hubtool(
             *("release", REPO, "--org", "me", "--hub", hub.url, "--target-bpw", "5.0", "--json"),
             *("--calibration-tokens", CALIBRATION_TOKENS),
+            *("--verify-tokens", str(HELDOUT_TOKENS)),
             cwd=root,
             env=environment(root / "home", token=hub.token),
             timeout=600,
@@ -56,24 +65,44 @@ def published(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture(scope="module")
-def rows(base: Path, published: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
-    """The published quant and mlx-lm's uniform one on text that is not in the calibration mix."""
-    uniform = tmp_path_factory.mktemp("uniform") / "quant"
-    make_uniform(base, uniform, 4)
-    return score(base, [("published", published), ("uniform", uniform)], HELDOUT_TOKENS)
+def distances(base: Path, published: Path) -> tuple[Distance, Distance]:
+    """From the base, of the published quant and of mlx-lm's uniform 4-bit one."""
+    opening = Opening()
+    uniform = uniform_of(opening.cast(base), Choice(4, 64))
+    windows = load_heldout().token_windows(load_tokenizer(base), HELDOUT_TOKENS)
+    scores = compare_models(
+        opening.base(base),
+        {
+            "published": opening.quant(base, published),
+            "uniform": opening.rounded(base, uniform.choices),
+        },
+        [window.tokens for window in windows],
+    )
+    return distance_of(scores["published"]), distance_of(scores["uniform"])
 
 
-def test_it_is_nearer_to_its_base_than_a_uniform_4_bit_quant(rows: list[Row]) -> None:
-    published, uniform = (row.kl for row in rows)
-    errors = published.standard_error_nats + uniform.standard_error_nats
-    assert published.mean_nats + 2 * errors < uniform.mean_nats
-    assert published.top1_agreement > uniform.top1_agreement
-    assert published.quant_perplexity < 1.25 * published.base_perplexity
+def test_it_is_nearer_to_its_base_than_a_uniform_4_bit_quant(
+    distances: tuple[Distance, Distance],
+) -> None:
+    published, uniform = distances
+    assert published.mean_nats.high < uniform.mean_nats.low
+    assert published.top1_agreement.value > uniform.top1_agreement.value
+    assert published.perplexity_ratio.value < 1.25
 
 
-def test_it_spends_its_budget_and_no_more(rows: list[Row]) -> None:
-    assert 4.95 < rows[0].stats.nominal_bpw <= 5.0
-    assert {share.bits for share in rows[0].stats.widths} == {4, 8}
+def test_the_card_says_how_far_it_is_as_it_was_measured(
+    published: Path, distances: tuple[Distance, Distance]
+) -> None:
+    found = read_verification(published)
+    assert found is not None
+    assert found.distance == distances[0]
+    assert "## Distance from the base" in (published / "README.md").read_text()
+
+
+def test_it_spends_its_budget_and_no_more(published: Path) -> None:
+    stats = stats_of_folder(published)
+    assert 4.95 < stats.nominal_bpw <= 5.0
+    assert {share.bits for share in stats.widths} == {4, 8}
 
 
 def test_stock_mlx_lm_loads_it_and_it_writes_english(published: Path) -> None:

@@ -16,7 +16,7 @@ from hubtool.localhub.server import RunningHub
 CANARY = "hf_canaryCANARYcanary0123456789"
 BASE = "acme/tiny-llama"
 QUANT = "me/tiny-llama-OptiQ-4bit"
-QUICK = ("--calibration-tokens", "96", "--target-bpw", "5.0")
+QUICK = ("--calibration-tokens", "96", "--target-bpw", "5.0", "--verify-tokens", "96")
 
 
 def environment(home: Path, *, token: str | None = None, **extra: str) -> dict[str, str]:

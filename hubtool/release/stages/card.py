@@ -8,7 +8,7 @@ from hubtool.artifact.layout import Artifact
 from hubtool.base.source import Base, Snapshot
 from hubtool.card.baseline import baseline_facts
 from hubtool.card.compose import CARD_FILE
-from hubtool.card.provenance import CardWish
+from hubtool.card.provenance import CardWish, made
 from hubtool.card.templates import brand_sha256, template_sha256
 from hubtool.card.write import Card, CardSources, sha256_of, write_card
 from hubtool.errors import PathNotFound
@@ -17,6 +17,7 @@ from hubtool.licences.rules import require_licence
 from hubtool.licences.texts import licence_texts
 from hubtool.quantize.allocation import Allocation
 from hubtool.quantize.sensitivity import Sensitivity
+from hubtool.quantize.verification import Verification
 from hubtool.release.manifest import ReleaseManifest
 from hubtool.release.pipeline import files_intact
 from hubtool.release.stage import Context, Stage
@@ -27,7 +28,7 @@ class WriteCard(Stage[CardWish, Card]):
     """Base, Artifact, what was measured and scored -> Card, laid into the published card."""
 
     name, title = "card", "Writing the card"
-    reads = (Base, Snapshot, Artifact, Sensitivity, Allocation, ScoreSet)
+    reads = (Base, Snapshot, Artifact, Sensitivity, Allocation, Verification, ScoreSet)
     follows_tag = True
     writes = Card
 
@@ -55,6 +56,7 @@ class WriteCard(Stage[CardWish, Card]):
                 wish=want,
                 sensitivity=context.find(Sensitivity),
                 allocation=context.find(Allocation),
+                verification=made(context.find(Verification)),
                 scores=scores,
                 git=context.git,
                 baseline=baseline_facts(context.hub, against, context.console)

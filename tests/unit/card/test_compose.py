@@ -10,10 +10,12 @@ import pytest
 
 from hubtool.card.charts import describe
 from hubtool.card.compose import recheck_card
+from hubtool.card.example_parts import verification
 from hubtool.card.provenance import CardWish, Provenance
 from hubtool.card.recompose import Look, recompose
 from hubtool.card.templates import brand_sha256, template_sha256
 from hubtool.card.write import lay_out
+from hubtool.quantize.optiq_files import write_verification
 from tests.support.card_facts import provenance, scores
 from tests.support.toy_weights import write_quant
 
@@ -166,3 +168,16 @@ def test_a_picture_of_older_figures_is_told(quant: Path) -> None:
     assert recheck_card(quant) == ("assets/scores.png shows other figures than the facts",)
     chart.unlink()
     assert recheck_card(quant) == ("assets/scores.png is missing",)
+
+
+def test_a_comparison_made_later_is_on_the_next_card_and_until_then_told(quant: Path) -> None:
+    write_verification(quant, verification())
+    (problem,) = recheck_card(quant)
+    assert "optiq/metadata.json holds another comparison" in problem
+    page = recompose(quant, Look())
+    page.write(quant)
+    assert "| KL to the base, nats a token | 0.0720 (0.0677 to 0.0763) |" in page.text
+    assert recheck_card(quant) == ()
+    edit(quant, lambda text: text.replace("| 0.0720 (", "| 0.0520 ("))
+    (problem,) = recheck_card(quant)
+    assert "0.0520" in problem

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from hubtool.artifact.stats import stats_of_folder
 from hubtool.card.charts import WHOLE_MAP, draw_widths
 from hubtool.quantize.calibration import load_mix
-from hubtool.quantize.optiq_files import read_making
+from hubtool.quantize.optiq_files import read_making, read_verification
 from tests.support.tiny_models import save_tiny_model
 
 
@@ -113,6 +114,25 @@ def test_nothing_is_measured_by_the_static_rule_and_a_fit_prints_its_sum(folder:
     assert written is not None
     assert written.measurement is None
     assert (written.budget, written.target_bpw) == ("--fit 1GB --context 4096", None)
+
+
+def test_verify_compares_with_the_base_and_writes_it_down(folder: Path) -> None:
+    quant = Path(shutil.copytree(folder / "quant", folder / "verified"))
+    asked = ("verify", "verified", "--base-folder", "base", "--tokens", "96")
+    done = run(*asked, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    written = read_verification(quant)
+    assert written is not None
+    assert written.distance is not None
+    assert f"{written.distance.top1_agreement.value:.1%}" in done.stdout
+    assert "On this text the uniform quant is" in done.stdout
+    found = json.loads(run(*asked, "--json", cwd=folder).stdout)
+    assert found == json.loads((quant / "optiq/metadata.json").read_text())["verification"]
+    (quant / "optiq/metadata.json").unlink()
+    done = run("measure", "base", "--verify", "verified", "--tokens", "96", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert read_verification(quant) == written
+    assert not (folder / "verified" / "sensitivity.json").exists()
 
 
 def test_a_base_without_towers_splits_into_nothing(folder: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hubtool.artifact.stats import stats_of_folder
+from hubtool.card.example_parts import verification
 from hubtool.errors import StatsDisagree
 from hubtool.quantize.allocation import Allocation, ComponentWidth
 from hubtool.quantize.budget import Budget, MemorySum
@@ -19,7 +20,9 @@ from hubtool.quantize.optiq_files import (
     Making,
     MeasurementFacts,
     read_making,
+    read_verification,
     write_optiq_files,
+    write_verification,
 )
 from hubtool.quantize.sensitivity import CalibrationUse, ComponentSensitivity, Sensitivity
 from tests.support.toy_weights import write_quant
@@ -221,3 +224,34 @@ def test_our_own_metadata_damaged_since_is_named(quant: Path, field: str) -> Non
     (quant / METADATA).write_text(json.dumps(metadata))
     with pytest.raises(StatsDisagree, match=f"optiq/metadata.json cannot be read.*{field}"):
         read_making(quant)
+
+
+def test_a_comparison_is_written_beside_what_is_there_and_read_back(quant: Path) -> None:
+    before = json.loads((quant / METADATA).read_text())
+    assert read_verification(quant) is None
+    write_verification(quant, verification())
+    after = json.loads((quant / METADATA).read_text())
+    assert {name: after[name] for name in before} == before
+    assert read_verification(quant) == verification()
+    assert after["verification"]["distance"]["mean_nats"] == {
+        "value": 0.072,
+        "low": pytest.approx(0.06768),
+        "high": pytest.approx(0.07632),
+    }
+
+
+def test_a_folder_without_metadata_gets_the_comparison_alone(tmp_path: Path) -> None:
+    write_quant(tmp_path)
+    write_verification(tmp_path, verification(twin=False))
+    assert list(json.loads((tmp_path / METADATA).read_text())) == ["verification"]
+    assert read_verification(tmp_path) == verification(twin=False)
+    assert read_making(tmp_path) is None
+    require_claims_true(claims_of_folder(tmp_path), stats_of_folder(tmp_path))
+
+
+@pytest.mark.parametrize("damage", [[], {"record": "Verification", "schema": 1}, "0.07"])
+def test_a_comparison_damaged_since_is_named(quant: Path, damage: object) -> None:
+    metadata = json.loads((quant / METADATA).read_text())
+    (quant / METADATA).write_text(json.dumps({**metadata, "verification": damage}))
+    with pytest.raises(StatsDisagree, match=r"optiq/metadata.json cannot be read"):
+        read_verification(quant)

@@ -20,7 +20,7 @@ from hubtool.quantize.heldout import load_heldout
 from hubtool.quantize.loading import load_tokenizer
 from hubtool.quantize.predictor import Opening
 from hubtool.quantize.uniform import nearest_uniform, uniform_of
-from hubtool.quantize.verification import verify_quant
+from hubtool.quantize.verify import verify_quant
 from tests.support.tiny_models import save_tiny_model
 
 TOKENS = 96
