@@ -101,7 +101,7 @@ def quantize(
         shapes = footprint_of_folder(
             model, min(want.grid.group_sizes), trust_remote_code=trust_remote_code
         )
-        spend_budget(static_sensitivity(shapes, want.grid, want.group_size), budget, shapes)
+        spend_budget(static_sensitivity(shapes, {}, want.grid, want.group_size), budget, shapes)
     is_remote = sensitivity is not None and not Path(sensitivity).exists()
     measured = sensitivity_of(
         model,

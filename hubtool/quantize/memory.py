@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import mlx.nn as nn
 
 CHUNK_TOKENS = 2048  # mlx-lm reads a prompt in chunks of this many
+MARGIN = 2
 BUFFERS_BYTES = 256 << 20  # mlx's buffer cache and Metal's own
 
 
@@ -64,10 +65,12 @@ def cache_bytes(model: nn.Module, context: int) -> int:
 
 
 def activation_bytes(model: nn.Module, config: Mapping[str, Any], tokens: int) -> int:
-    """Activations alive at the widest place of a layer, for a chunk of a prompt.
+    """Activations for a chunk of a prompt: twice what the widest place of a layer holds.
 
-    The residual stream twice and three outputs of the widest projection: a
-    gated MLP holds gate, up and their product, once for each active expert.
+    That is the residual stream twice and three outputs of the widest projection:
+    a gated MLP holds gate, up and their product, once for each active expert.
+    The factor is what mlx's peak was above that on a CPU, see
+    docs/explanation/budgets.md.
     """
     import mlx.nn as nn
     from mlx.utils import tree_flatten
@@ -84,4 +87,4 @@ def activation_bytes(model: nn.Module, config: Mapping[str, Any], tokens: int) -
             stream = max(stream, weight.shape[-1])
         elif role_of(name) != "head":  # a prompt's chunk needs no logits but the last
             widest = max(widest, weight.shape[-2] * (active if weight.ndim > 2 else 1))
-    return tokens * width * (2 * stream + 3 * widest)
+    return MARGIN * tokens * width * (2 * stream + 3 * widest)

@@ -7,6 +7,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from hubtool.artifact.layout import read_json_object
 from hubtool.base.source import Snapshot
 from hubtool.console import Console
 from hubtool.quantize.calibration import load_mix
@@ -107,7 +108,8 @@ def sensitivity_of(
     if want.method == "static":
         smallest = min(want.grid.group_sizes)
         shapes = footprint_of_folder(folder, smallest, trust_remote_code=want.trust_remote_code)
-        return static_sensitivity(shapes, want.grid, want.group_size)
+        config = read_json_object(folder / "config.json")
+        return static_sensitivity(shapes, config, want.grid, want.group_size)
     measured = measure_sensitivity(
         folder,
         candidate_bits=[bits for bits in want.grid.bits if bits != UNQUANTIZED_BITS],

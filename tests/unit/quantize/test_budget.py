@@ -96,7 +96,7 @@ def test_a_fit_is_settled_by_the_models_own_cache(models: dict[str, Path]) -> No
     assert memory is not None
     assert memory.cache_bytes == 2 * 1 * 32 * 2 * 2 * 1024
     # a chunk of 1024 tokens: the stream of 64 twice, gate, up and product of 128, 2 bytes each
-    assert memory.overhead_bytes == 1024 * 2 * (2 * 64 + 3 * 128) + BUFFERS_BYTES
+    assert memory.overhead_bytes == 2 * (1024 * 2 * (2 * 64 + 3 * 128)) + BUFFERS_BYTES
     assert memory.room_bytes == wired_bytes(16 * GIB) - memory.cache_bytes - memory.overhead_bytes
     assert str(memory).startswith("16 GiB of memory, of which the GPU may hold 10.67 GiB, less")
     assert settle(BudgetWish("stored_bpw", 5.0), models["llama"]) == Budget("stored_bpw", 5.0)

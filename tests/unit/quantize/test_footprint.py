@@ -25,7 +25,7 @@ def test_the_bytes_are_those_that_are_written(kind: str, tmp_path: Path) -> None
     """Tied embeddings once, biases and norms as floats, a router unquantized."""
     base = save_tiny_model(tmp_path / "base", kind)
     footprint = footprint_of_folder(base, 32)
-    measured = static_sensitivity(footprint, GRID, 64)
+    measured = static_sensitivity(footprint, {}, GRID, 64)
     allocation = spend_budget(measured, Budget("stored_bpw", 7.0), footprint)
     stats = quantize_folder(base, tmp_path / "quant", allocation)
     assert stats.parameters == footprint.parameters
@@ -39,7 +39,7 @@ def test_sidecars_are_counted_where_they_are_wanted(tmp_path: Path) -> None:
     base = save_qwen3_vl(tmp_path / "base")
     alone = footprint_of_folder(base, 32)
     whole = footprint_of_folder(base, 32, vision=True)
-    measured = static_sensitivity(whole, GRID, 64)
+    measured = static_sensitivity(whole, {}, GRID, 64)
     allocation = spend_budget(measured, Budget("stored_bpw", 14.0), whole)
     quantize_folder(base, tmp_path / "quant", allocation)
     split_towers(base, tmp_path / "quant", vision=True, mtp=False, base_repo="acme/vlm")
