@@ -343,6 +343,16 @@ class NotTrusted(RefusedError):
     id = "HT0809"
 
 
+class QuotaSpent(HubUnreachable):
+    """The Hub takes no more requests or commits of this account for now (status 429).
+
+    Nothing is lost: what was done is in the journal. Wait as long as the remedy says, then run the
+    same command again.
+    """
+
+    id = "HT0810"
+
+
 # --- HT09: the local Hub ----------------------------------------------------
 
 

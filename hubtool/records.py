@@ -8,12 +8,16 @@ recognised instead of misread.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from hubtool.errors import JournalUnreadable
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Record:
         Raises JournalUnreadable for another type, another schema version, or
         fields that do not fit.
         """
-        from pydantic import TypeAdapter, ValidationError
+        from pydantic import ValidationError
 
         fields = dict(data)
         found = (fields.pop("record", None), fields.pop("schema", None))
@@ -43,7 +47,8 @@ class Record:
                 "delete the work folder, or use the hubtool version that wrote it",
             )
         try:
-            return TypeAdapter(cls).validate_python(fields)
+            read = _adapter(cls).validate_python(fields)  # type: ignore[arg-type]  # it is hashable
+            return cast(Self, read)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
@@ -78,6 +83,14 @@ class Record:
                 f"{path} holds no {cls.__name__}", "delete it, then run the same command again"
             )
         return cls.from_json(data)
+
+
+@functools.cache
+def _adapter(record: type[Record]) -> TypeAdapter[Any]:
+    """What reads this kind of record: made once, which takes longer than a reading."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(record)
 
 
 @dataclasses.dataclass(frozen=True)

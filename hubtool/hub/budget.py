@@ -2,51 +2,79 @@
 
 Limits of a free account on the Hub, in its documentation of 2025: 1,000 API
 calls and 5,000 downloads in five minutes. Commits were seen to stop at 128 an
-hour. The defaults stay below.
+hour. The defaults stay below; what the Hub's own RateLimit headers say goes before.
 """
 
 from __future__ import annotations
 
 import collections
+import contextlib
+import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 from hubtool.errors import InterruptedRun
+from hubtool.hub.endpoint import is_here
 from hubtool.hub.retry import server_wait
 
 Purse = Literal["api", "resolve", "commit"]
 
 API_CALLS, RESOLVES, WINDOW_SECONDS = 900, 4500, 300.0
 COMMITS, HOUR_SECONDS = 120, 3600.0
+SHARE = 0.9  # of a quota that the Hub names
+ANSWER_SECONDS = 120.0  # the Hub itself gives a commit up after 60
+LONG_SECONDS = 30.0  # from here on a wait is told
+UNNAMED_WAIT_SECONDS = 1.0  # after a 429 that names none
+
+_LEFT = re.compile(r"\br=(\d+).*?\bt=(\d+)")
+_POLICY = re.compile(r"\bq=(\d+).*?\bw=(\d+)")
 
 
 class RateBudget:
     """At most so many requests of a kind within its window; who asks for more waits.
 
-    Zero commits an hour means no limit. Thread-safe.
+    Limits of zero are none: a Hub on this machine. Thread-safe. ``tell`` is
+    called with the purse and the seconds when a long wait begins, once for all who wait.
     """
 
     def __init__(
         self,
         *,
+        api_calls: int = API_CALLS,
+        resolves: int = RESOLVES,
         commits_per_hour: int = COMMITS,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        tell: Callable[[Purse, float], None] | None = None,
     ) -> None:
-        self._limits = {
-            "api": (API_CALLS, WINDOW_SECONDS),
-            "resolve": (RESOLVES, WINDOW_SECONDS),
+        self._limits: dict[Purse, tuple[int, float]] = {
+            "api": (api_calls, WINDOW_SECONDS),
+            "resolve": (resolves, WINDOW_SECONDS),
             "commit": (commits_per_hour, HOUR_SECONDS),
         }
-        self._spent: dict[str, collections.deque[float]] = collections.defaultdict(
+        self._spent: dict[Purse, collections.deque[float]] = collections.defaultdict(
             collections.deque
         )
-        self._held: dict[str, float] = collections.defaultdict(float)  # until when
-        self._clock, self._sleep = clock, sleep
+        self._held: dict[Purse, float] = collections.defaultdict(float)  # until when
+        self._told: dict[Purse, float] = collections.defaultdict(float)  # waits till then are told
+        self._clock, self._sleep, self._tell = clock, sleep, tell
         self._lock = threading.Lock()
         self._stopped = False
+
+    @classmethod
+    def for_hub(
+        cls,
+        endpoint: str,
+        commits_per_hour: int | None = None,
+        tell: Callable[[Purse, float], None] | None = None,
+    ) -> RateBudget:
+        """The usual pace; a Hub on this machine has only the limits that it names itself."""
+        if is_here(endpoint):
+            return cls(api_calls=0, resolves=0, commits_per_hour=commits_per_hour or 0, tell=tell)
+        commits = COMMITS if commits_per_hour is None else commits_per_hour
+        return cls(commits_per_hour=commits, tell=tell)
 
     def stop(self) -> None:
         """Whoever waits, waits no longer: InterruptedRun is raised there."""
@@ -63,6 +91,11 @@ class RateBudget:
                 if left <= 0:
                     self._spent[purse].append(self._clock() - ago_seconds)
                     return
+                fresh = left >= LONG_SECONDS and self._told[purse] < self._clock()
+                if fresh:
+                    self._told[purse] = self._clock() + left
+            if fresh and self._tell:
+                self._tell(purse, left)
             if self._stopped:
                 raise InterruptedRun("stopped", "run the same command again: it resumes")
             self._sleep(min(left, 1.0))
@@ -70,7 +103,7 @@ class RateBudget:
     def wait_for(self, purse: Purse) -> float:
         """Seconds until one more may be taken."""
         with self._lock:
-            return self._wait_for(purse)
+            return max(0.0, self._wait_for(purse))
 
     def hold(self, purse: Purse, seconds: float) -> None:
         """Nobody takes any for so long: the Hub has said so."""
@@ -85,27 +118,45 @@ class RateBudget:
             free = limit - len(self._spent[purse])
         return 0.0 if not limit or count <= free else -(-(count - free) // limit) * window
 
-    def watch(self, session: Any) -> Callable[[], None]:
-        """Count every request of an HTTP session; call what is returned to stop."""
-        session.event_hooks["request"].append(self._on_request)
-        session.event_hooks["response"].append(self._on_response)
+    def seconds_until_fresh(self, purse: Purse) -> float:
+        """Seconds until the oldest that was taken no longer counts, or the Hub's hold ends."""
+        _, window = self._limits[purse]
+        with self._lock:
+            self._prune(purse)
+            now, spent = self._clock(), self._spent[purse]
+            return max(self._held[purse] - now, spent[0] + window - now if spent else 0.0)
 
-        def stop() -> None:
-            session.event_hooks["request"].remove(self._on_request)
-            session.event_hooks["response"].remove(self._on_response)
+    # --- what the Hub says -------------------------------------------------------
 
-        return stop
-
-    def _on_request(self, request: Any) -> None:
+    def on_request(self, request: Any) -> None:
+        """An HTTP request is about to be sent: it waits for its turn."""
         purse = purse_of(request.url.path)
         if purse:
             self.spend(purse)
 
-    def _on_response(self, response: Any) -> None:
+    def on_response(self, response: Any) -> None:
+        """An answer has come: its RateLimit and Retry-After headers are obeyed by all threads."""
+        path = response.request.url.path
+        purse = purse_of(path)
+        if purse is None:
+            return
         headers: Mapping[str, str] = response.headers
-        purse = purse_of(response.request.url.path)
-        if purse and response.status_code == 429:
-            self.hold(purse, server_wait(headers) or 1.0)
+        self._learn(purse, headers)
+        if response.status_code == 429:
+            if response.request.method == "POST" and "/commit/" in path:
+                purse = "commit"  # the hourly limit: reading goes on
+            self.hold(purse, server_wait(headers) or UNNAMED_WAIT_SECONDS)
+
+    def _learn(self, purse: Purse, headers: Mapping[str, str]) -> None:
+        """``RateLimit: "api";r=0;t=55`` and ``RateLimit-Policy: ...;q=500;w=300``."""
+        left = _LEFT.search(headers.get("RateLimit", ""))
+        if left and int(left[1]) == 0:
+            self.hold(purse, float(left[2]) + 1)
+        policy = _POLICY.search(headers.get("RateLimit-Policy", ""))
+        if policy and int(policy[1]) and int(policy[2]):
+            limit = max(1, int(int(policy[1]) * SHARE))
+            with self._lock:
+                self._limits[purse] = (limit, float(policy[2]))
 
     def _wait_for(self, purse: Purse) -> float:
         limit, window = self._limits[purse]
@@ -129,3 +180,27 @@ def purse_of(path: str) -> Purse | None:
     if path.startswith("/api/"):
         return "api"
     return "resolve" if "/resolve/" in path else None
+
+
+@contextlib.contextmanager
+def paced(budget: RateBudget) -> Iterator[None]:
+    """Every request of this process is paid from ``budget``, and none waits for ever.
+
+    The client closes its session after a failed connection and makes another;
+    the factory sees to it that the new one is paced as well.
+    """
+    from huggingface_hub import set_client_factory
+    from huggingface_hub.utils._http import default_client_factory
+
+    def factory() -> Any:
+        client = default_client_factory()
+        client.timeout = ANSWER_SECONDS
+        client.event_hooks["request"].append(budget.on_request)
+        client.event_hooks["response"].append(budget.on_response)
+        return client
+
+    set_client_factory(factory)
+    try:
+        yield
+    finally:
+        set_client_factory(default_client_factory)

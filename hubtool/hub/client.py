@@ -16,6 +16,7 @@ from hubtool.errors import (
     HubUnreachable,
     NotSignedIn,
     NoWritePermission,
+    QuotaSpent,
     RemoteMoved,
     RepoNotFound,
 )
@@ -28,6 +29,8 @@ T = TypeVar("T")
 
 WRITING_ROLES = frozenset({"contributor", "write", "admin"})
 RESUME = "run the same command again: it goes on where it stopped"
+# another thread's failed connection made the client close the session that all share
+_CLOSED = "client has been closed"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,21 +228,17 @@ class HubClient:
         return None if content is None else content.decode("utf-8", errors="replace")
 
     def read_range(self, repo: str, path: str, revision: str, start: int, length: int) -> bytes:
-        """``length`` bytes of a file from ``start``, by one HTTP range request."""
-        span = {"Range": f"bytes={start}-{start + length - 1}"}
-        return self.call(
-            f"read {path} of {repo}", lambda: bytes(self._get(repo, path, revision, span).content)
-        )
+        """``length`` bytes of a file from ``start``, by one HTTP range request.
+
+        Raises RepoNotFound if the revision has no such file.
+        """
+        return bytes(self._get_span(repo, path, revision, start, length).content)
 
     def read_start(self, repo: str, path: str, revision: str, length: int) -> tuple[bytes, int]:
-        """The first ``length`` bytes of a file and its size, by one HTTP range request."""
-
-        def read() -> tuple[bytes, int]:
-            answer = self._get(repo, path, revision, {"Range": f"bytes=0-{length - 1}"})
-            total = answer.headers.get("Content-Range", "").rpartition("/")[2]
-            return bytes(answer.content), int(total) if total.isdigit() else len(answer.content)
-
-        return self.call(f"read {path} of {repo}", read)
+        """The first ``length`` bytes of a file and its size, as :meth:`read_range`."""
+        answer = self._get_span(repo, path, revision, 0, length)
+        total = answer.headers.get("Content-Range", "").rpartition("/")[2]
+        return bytes(answer.content), int(total) if total.isdigit() else len(answer.content)
 
     def model_row(self, repo: str, fields: Sequence[str]) -> Any:
         """The named fields of one model, as the client's ``ModelInfo``. Raises RepoNotFound."""
@@ -289,6 +288,20 @@ class HubClient:
         from huggingface_hub.utils import build_hf_headers
 
         return dict(build_hf_headers(token=self._token, library_name="hubtool"))
+
+    def _get_span(self, repo: str, path: str, revision: str, start: int, length: int) -> Any:
+        from huggingface_hub.errors import EntryNotFoundError
+
+        span = {"Range": f"bytes={start}-{start + length - 1}"}
+        try:
+            return self.call(
+                f"read {path} of {repo}", lambda: self._get(repo, path, revision, span)
+            )
+        except EntryNotFoundError as error:
+            raise RepoNotFound(
+                f"could not read {path} of {repo}: the Hub says that it is not there (404)",
+                "look at the repo's page, then run the same command again",
+            ) from error
 
     def _get(self, repo: str, path: str, revision: str, headers: dict[str, str]) -> Any:
         from huggingface_hub.utils import get_session, hf_raise_for_status
@@ -360,11 +373,13 @@ def translate(error: Exception, what: str, hub: str) -> Exception:
         return NoWritePermission(f"could not {what}: {text}", "use a token that may write there")
     if status == 412:
         return RemoteMoved(f"could not {what}: the repo changed meanwhile", RESUME)
+    if status == 429:
+        return QuotaSpent(f"could not {what}: {hub} answered 429 ({text})", RESUME)
     if status in RETRIED_STATUS:
         return HubUnreachable(f"could not {what}: {hub} answered {status}", RESUME)
     if status is not None:
         return HubRejected(f"could not {what}: {text} (status {status})", _see_page(status))
-    if isinstance(error, RuntimeError) and error.__cause__ is None:
+    if isinstance(error, RuntimeError) and error.__cause__ is None and _CLOSED not in text:
         return error
     why = f"{type(error).__name__}: {text}"
     return HubUnreachable(f"could not {what}: {hub} did not answer ({why})", RESUME)

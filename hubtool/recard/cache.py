@@ -13,6 +13,7 @@ from typing import ClassVar, Self
 
 from hubtool import __version__
 from hubtool.errors import JournalUnreadable
+from hubtool.hub.endpoint import lasting_name
 from hubtool.recard.read import RemoteQuant
 from hubtool.records import Record
 
@@ -42,7 +43,7 @@ class QuantCache:
     def __init__(self, endpoint: str, folder: Path | None = None) -> None:
         folder = folder or cache_folder()
         folder.mkdir(parents=True, exist_ok=True)
-        self._endpoint = endpoint
+        self._endpoint = lasting_name(endpoint)
         self._lock = threading.Lock()
         self._database = sqlite3.connect(
             folder / "recard.sqlite", check_same_thread=False, timeout=30, isolation_level=None

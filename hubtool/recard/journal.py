@@ -7,10 +7,13 @@ import json
 import os
 import threading
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from hubtool.errors import TargetExists
+from hubtool.errors import TargetExists, WorkFolderBusy
 
 State = Literal["done", "moved", "failed", "undone", "left"]
 
@@ -45,6 +48,25 @@ def require_unused(plan: Path) -> None:
         )
 
 
+@contextmanager
+def held(plan: Path) -> Iterator[None]:
+    """One run of apply or undo at a time for a plan. Raises WorkFolderBusy."""
+    from filelock import FileLock, Timeout
+
+    place = plan.with_name(f"{plan.stem}.lock")
+    lock = FileLock(place)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise WorkFolderBusy(
+            f"another hubtool process is at work on {plan}", "wait for it, or stop it"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 class Journal:
     """What became of each repo of a plan. A line that was cut by a kill is not there."""
 
@@ -73,6 +95,10 @@ class Journal:
                 os.close(descriptor)
             self._remember(entry)
         return entry
+
+    def states(self) -> Counter[str]:
+        """How many repos are in which state."""
+        return Counter(entry.state for entry in self.entries.values())
 
     def _remember(self, entry: Entry) -> None:
         self.entries[entry.repo] = entry

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import contextlib
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,12 +19,12 @@ from hubtool.errors import (
     UnsafePath,
 )
 from hubtool.recard.cache import QuantCache, Unreadable
-from hubtool.recard.plan import RepoPlan, Wish, plan_repo
+from hubtool.recard.change import RepoPlan, Wish
+from hubtool.recard.plan import plan_repo
 from hubtool.recard.read import RemoteQuant, read_quant
 from hubtool.recard.select import Candidate, Row, Selection, Skipped, select
 
 if TYPE_CHECKING:
-    from hubtool.hub.budget import RateBudget
     from hubtool.hub.client import HubClient
     from hubtool.recard.licence import Licences
 
@@ -42,7 +41,7 @@ def plan_all(
     *,
     cache: QuantCache | None = None,
     licences: Licences | None = None,
-    workers: int = 8,
+    workers: int = 16,
     console: Console = SILENT,
 ) -> Iterator[RepoPlan | Skipped]:
     """What becomes of every repo of the selection, in the order of the listing.
@@ -119,35 +118,35 @@ def _read(hub: HubClient, row: Row, cache: QuantCache | None) -> RemoteQuant | U
     return quant
 
 
-@contextlib.contextmanager
-def paced(budget: RateBudget) -> Iterator[None]:
-    """Every request of this process is paid from ``budget``."""
-    from huggingface_hub.utils import get_session
-
-    stop = budget.watch(get_session())
-    try:
-        yield
-    finally:
-        stop()
-
-
 @dataclasses.dataclass
 class Tally:
-    """How many repos change, are right already, are left, are skipped."""
+    """How many repos change, are right already, are left, are skipped.
+
+    ``licences``: how many change theirs; ``licences_withheld``: would with --include-licence.
+    """
 
     changed: int = 0
     right: int = 0
     not_ours: int = 0
     skipped: int = 0
+    licences: int = 0
+    licences_withheld: int = 0
 
     def count(self, entry: RepoPlan | Skipped) -> None:
         """One more."""
         if isinstance(entry, RepoPlan):
             self.changed += bool(entry.files)
             self.right += not entry.files
+            self.licences += any(one.kind == "licence" for one in entry.changes)
+            self.licences_withheld += entry.licence_withheld
         else:
             self.not_ours += entry.kind == "not ours"
             self.skipped += entry.kind == "skipped"
+
+    @property
+    def listed(self) -> int:
+        """All of them."""
+        return self.changed + self.right + self.not_ours + self.skipped
 
     @property
     def words(self) -> str:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any
 
-from hubtool.card.blocks import find_blocks
 from hubtool.card.compose import CARD_FILE, charts_of
 from hubtool.card.facts import CardFacts, build_facts
 from hubtool.card.frontmatter import split_card
 from hubtool.card.metadata import LICENCE_KEYS, build_metadata
+from hubtool.card.metadata_rules import metadata_problems
 from hubtool.card.provenance import (
     OTHER_TOOL,
     LicenceFacts,
@@ -24,74 +23,18 @@ from hubtool.card.provenance import (
 )
 from hubtool.card.render import RenderedCard, escape_markdown, render_card
 from hubtool.card.templates import template_sha256
-from hubtool.errors import HubtoolError, StatsDisagree
+from hubtool.errors import CardMetadataInvalid, HubtoolError, StatsDisagree
 from hubtool.licences.declared import HUB_HOME
+from hubtool.recard.change import FileChange, RepoPlan, Wish
+from hubtool.recard.describe import changes_of
 from hubtool.recard.select import HUBTOOL_FILE, Candidate, Skipped
-from hubtool.records import Record
 
 if TYPE_CHECKING:
     from hubtool.hub.client import HubClient
     from hubtool.recard.licence import Licences
     from hubtool.recard.read import RemoteQuant
 
-Kind = Literal["metadata", "block", "adoption", "licence", "file"]
 LICENCE_BLOCK = "license"
-
-
-@dataclasses.dataclass(frozen=True)
-class Wish:
-    """How cards are to be rendered. ``part``: only front matter, or only blocks.
-
-    ``charts``: draw those that a repo does not have yet. ``include_licence``:
-    look the bases' licences up, and change them where they differ.
-    """
-
-    template: str = "optiq"
-    brand: str = "optiq"
-    part: Literal["whole", "metadata", "blocks"] = "whole"
-    overwrite_edited: bool = False
-    include_licence: bool = False
-    charts: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
-class Change:
-    """One thing that changes, in words."""
-
-    kind: Kind
-    what: str
-
-
-@dataclasses.dataclass(frozen=True)
-class FileChange:
-    """A file before and after: text, or base64 where ``binary``. None: it is not there.
-
-    ``before`` of a picture is not kept: undoing removes it, or leaves it.
-    """
-
-    path: str
-    before: str | None
-    after: str
-    binary: bool = False
-    existed: bool = True
-
-    @property
-    def content(self) -> bytes:
-        """What the file will hold."""
-        return base64.b64decode(self.after) if self.binary else self.after.encode()
-
-
-@dataclasses.dataclass(frozen=True)
-class RepoPlan(Record):
-    """One repo's change, guarded by ``head``: the commit of main that it was made against."""
-
-    schema: ClassVar[int] = 1
-    repo: str
-    head: str
-    maker: str
-    changes: tuple[Change, ...]
-    files: tuple[FileChange, ...]  # empty: nothing to do
-    warnings: tuple[str, ...] = ()
 
 
 def plan_repo(
@@ -147,6 +90,7 @@ class _Planned:
             part=self._wish.part,
             left_alone=(LICENCE_BLOCK,) if withheld else (),
         )
+        _require_valid(rendered.text)
         files = [*self._licence_files(texts)]
         if rendered.text != self._quant.readme or files:
             files += self._pictures(facts) if self._wish.part != "metadata" else []
@@ -157,9 +101,12 @@ class _Planned:
             repo=self._quant.repo,
             head=self._quant.commit,
             maker=self._maker,
-            changes=tuple(self._changes(rendered, files)) if files else (),
-            files=tuple(files),
+            changes=changes_of(self._quant.readme or "", rendered.text, rendered.adopted, files)
+            if files
+            else (),
+            files=tuple(sorted(files, key=lambda file: file.path != CARD_FILE)),
             warnings=tuple(self._warnings),
+            licence_withheld=withheld,
         )
 
     # --- facts -----------------------------------------------------------------
@@ -299,51 +246,14 @@ class _Planned:
         text = base64.b64encode(content).decode("ascii")
         return FileChange(path, None, text, binary=True, existed=path in self._row.files)
 
-    # --- words ------------------------------------------------------------------
 
-    def _changes(self, rendered: RenderedCard, files: list[FileChange]) -> list[Change]:
-        found = [*_metadata_changes(self._card.data, split_card(rendered.text).data)]
-        found += _block_changes(self._card.body, split_card(rendered.text).body, rendered.adopted)
-        for file in files:
-            if file.path not in (CARD_FILE, HUBTOOL_FILE):
-                kind: Kind = "file" if file.path.endswith(".png") else "licence"
-                found.append(Change(kind, f"{file.path}: {'new' if not file.existed else 'anew'}"))
-        return sorted(found, key=lambda change: change.kind != "licence")  # these are shown first
-
-
-def _metadata_changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
-    keys = [*after, *(key for key in before if key not in after)]
-    return [
-        Change(
-            "licence" if key in LICENCE_KEYS else "metadata",
-            f"{key}: {_short(before.get(key))} -> {_short(after.get(key))}",
+def _require_valid(text: str) -> None:
+    """Raise CardMetadataInvalid for a card that the Hub would refuse, whoever wrote it."""
+    wrong = [one.message for one in metadata_problems(split_card(text)) if one.severity == "error"]
+    if wrong:
+        raise CardMetadataInvalid(
+            f"the Hub would refuse its card: {'; '.join(wrong)}", "correct it on the repo's page"
         )
-        for key in keys
-        if before.get(key) != after.get(key)
-    ]
-
-
-def _block_changes(before: str, after: str, adopted: tuple[str, ...]) -> list[Change]:
-    old = {block.name: block.text for block in reversed(find_blocks(before))}
-    new = {block.name: block.text for block in reversed(find_blocks(after))}
-    changes = []
-    for name in [*new, *(name for name in old if name not in new)]:
-        if name in adopted:
-            changes.append(Change("adoption", f"{name}: takes over what a generator wrote"))
-        elif name not in old:
-            changes.append(Change("block", f"{name}: new"))
-        elif name not in new:
-            changes.append(Change("block", f"{name}: removed"))
-        elif old[name] != new[name]:
-            changes.append(Change("block", f"{name}: changed"))
-    return changes
-
-
-def _short(value: object) -> str:
-    if value is None:
-        return "none"
-    text = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _text(value: object) -> str | None:

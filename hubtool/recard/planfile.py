@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, ClassVar, Self, TextIO
 
 from hubtool.errors import JournalUnreadable, PathNotFound
-from hubtool.recard.plan import RepoPlan
+from hubtool.recard.change import RepoPlan
 from hubtool.recard.select import Skipped
 from hubtool.records import Record
 

@@ -2,7 +2,8 @@
 
 A repo of one shard costs three requests at its first reading: the card, and
 the header's length and the header (or ``optiq/release.json``, which knows the
-length, and the header).
+length, and the header). One more where the card names no base and mlx-optiq's
+metadata must, or where the listing tells too little of config.json.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from hubtool.artifact.headers import (
     Header,
     header_length,
     parse_header,
+    parse_index,
     require_safe_path,
 )
 from hubtool.artifact.hub_parameters import hub_parameters
-from hubtool.artifact.layout import VISION_SIDECAR, parse_json_object
+from hubtool.artifact.layout import INDEX_FILE, VISION_SIDECAR, parse_json_object
 from hubtool.artifact.stats import MODE_DEFAULTS, QuantStats, sidecars_among, stats_from_headers
 from hubtool.base.lineage import parents_of
 from hubtool.base.towers import tower_names
@@ -29,7 +31,7 @@ from hubtool.card.compose import experts_of
 from hubtool.card.facts import ModelTraits
 from hubtool.card.frontmatter import split_card
 from hubtool.card.provenance import SCORES_FILE, Provenance
-from hubtool.errors import JournalUnreadable, StatsDisagree
+from hubtool.errors import JournalUnreadable, RepoNotFound, StatsDisagree
 from hubtool.recard.select import HUBTOOL_FILE, OPTIQ_FILES, Row
 from hubtool.records import Record
 from hubtool.scores.record import ScoreSet
@@ -95,8 +97,10 @@ def _text(hub: HubClient, row: Row, path: str | None) -> str | None:
     if path is None or path not in row.files:
         return None
     content = hub.read_bytes(row.repo, path, row.commit)
+    if content is None:  # never taken for a repo without a card
+        raise RepoNotFound(f"{path} is listed and cannot be read (404)", "plan again later")
     try:
-        return None if content is None else content.decode("utf-8")
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise StatsDisagree(
             f"{row.repo}: {path} is not UTF-8: {error}", "repair it on the repo's page"
@@ -137,8 +141,7 @@ def _scores(hub: HubClient, row: Row, provenance: Provenance | None) -> ScoreSet
 
 def _headers(hub: HubClient, row: Row, lengths: Mapping[str, int]) -> dict[str, Header]:
     """Path -> header of every weight file, a few at a time."""
-    files = [path for path in row.files if _is_weight(path)]
-    wanted = (*sorted(files), *sidecars_among(row.files))
+    wanted = (*_shards(hub, row), *sidecars_among(row.files))
     for path in wanted:
         require_safe_path(path, f"{row.repo}: a file")
     if len(wanted) < 2:
@@ -146,6 +149,21 @@ def _headers(hub: HubClient, row: Row, lengths: Mapping[str, int]) -> dict[str, 
     with ThreadPoolExecutor(READERS) as pool:
         jobs = {path: pool.submit(_header, hub, row, path, lengths.get(path)) for path in wanted}
         return {path: job.result() for path, job in jobs.items()}
+
+
+def _shards(hub: HubClient, row: Row) -> tuple[str, ...]:
+    """The main set, sorted. Of several files the index tells which; it must name just these."""
+    there = {path for path in row.files if _is_weight(path)}
+    if len(there) > 1 and INDEX_FILE in row.files:
+        index = parse_index((_text(hub, row, INDEX_FILE) or "").encode())
+        named = {path for path in index.files if _is_weight(path)}
+        if odd := sorted(named ^ there):
+            problem = "lies there and is not in it" if odd[0] in there else "is not there"
+            raise StatsDisagree(
+                f"{INDEX_FILE} does not name the weights of the repo: {odd[0]} {problem}",
+                "correct the index, or remove the file",
+            )
+    return tuple(sorted(there))
 
 
 def _is_weight(path: str) -> bool:

@@ -7,7 +7,7 @@ import fnmatch
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
-from hubtool.errors import HubtoolError
+from hubtool.errors import HubtoolError, HubUnreachable, NotSignedIn
 
 if TYPE_CHECKING:
     from hubtool.hub.client import HubClient
@@ -73,32 +73,44 @@ class Candidate:
 def select(hub: HubClient, wanted: Selection) -> Iterator[Candidate | Skipped]:
     """Every repo of the selection, as the Hub lists them: one to look at, or why it is left.
 
-    The listing is streamed. Ownership is the repo's own name: a repo of
-    somebody else is only ever touched if it was named.
+    The listing is streamed. Ownership is the repo's own name, never who committed
+    to it: with an organisation, a named repo of somebody else is left as well, and
+    a repo that goes by another name now is not followed.
     """
     named = dict.fromkeys(wanted.repos)
     for row in hub.models_of(wanted.org, FIELDS) if wanted.org else ():
-        if row.id not in named and not _matches(row.id, wanted.match):
-            continue
-        found = row_of(row)
-        maker: Maker | None = found.maker
-        if row.id in named:
-            del named[row.id]
-            maker = maker or "named"
-        if row.id.split("/")[0] != wanted.org:
-            yield Skipped(row.id, f"it does not belong to {wanted.org}", "not ours")
-        elif maker is None:
-            reason = "neither hubtool nor mlx-optiq made it; --repo names it all the same"
-            yield Skipped(row.id, reason, "not ours")
-        else:
-            yield Candidate(found, maker)
+        if row.id in named or _matches(row.id, wanted.match):
+            yield _judged(row_of(row), wanted, named=row.id in named)
+        named.pop(row.id, None)
     for repo in named:
+        if wanted.org and repo.split("/")[0] != wanted.org:
+            yield _not_of(wanted.org, repo)
+            continue
         try:
             found = row_of(hub.model_row(repo, FIELDS))
+        except (HubUnreachable, NotSignedIn):
+            raise
         except HubtoolError as error:
             yield Skipped(repo, error.message)
+            continue
+        if found.repo != repo:
+            yield Skipped(repo, f"it is called {found.repo} now: name it so", "not ours")
         else:
-            yield Candidate(found, found.maker or "named")
+            yield _judged(found, wanted, named=True)
+
+
+def _judged(row: Row, wanted: Selection, *, named: bool) -> Candidate | Skipped:
+    if wanted.org and row.repo.split("/")[0] != wanted.org:
+        return _not_of(wanted.org, row.repo)
+    maker = row.maker or ("named" if named else None)
+    if maker is None:
+        reason = "neither hubtool nor mlx-optiq made it; --repo names it all the same"
+        return Skipped(row.repo, reason, "not ours")
+    return Candidate(row, maker)
+
+
+def _not_of(org: str, repo: str) -> Skipped:
+    return Skipped(repo, f"it does not belong to {org}: name it without --org", "not ours")
 
 
 def row_of(info: Any) -> Row:

@@ -1,36 +1,14 @@
-"""A plan for people: a table, the diffs, one page with all of them."""
+"""A plan for people: a table and the diffs; for scripts, without contents."""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
-import html
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from pathlib import Path
-from types import TracebackType
-from typing import Self, TextIO
+from collections.abc import Iterator
 
-from hubtool.recard.plan import FileChange, RepoPlan
+from hubtool.recard.change import FileChange, RepoPlan
 from hubtool.recard.select import Skipped
-
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>
-:root {{ color-scheme: light dark; --add: #1a7f3722; --del: #cf222e22; --line: #8886; }}
-body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto;
-  max-width: 72rem; padding: 0 1rem }}
-summary {{ cursor: pointer; padding: .4rem 0; border-top: 1px solid var(--line) }}
-summary b {{ font-weight: 600 }} summary span {{ opacity: .75; margin-left: .6rem }}
-pre {{ font: 13px/1.45 ui-monospace, monospace; overflow-x: auto; padding: .6rem;
-  border: 1px solid var(--line); border-radius: 6px }}
-ins, del {{ text-decoration: none; display: block }}
-ins {{ background: var(--add) }} del {{ background: var(--del) }}
-.warn {{ color: #b35900 }} .left {{ opacity: .75 }}
-</style></head><body>
-<h1>{title}</h1>
-"""
 
 
 def line_of(entry: RepoPlan | Skipped) -> str:
@@ -77,63 +55,21 @@ def diff_of(entry: RepoPlan | Skipped) -> str:
     """The unified diffs of its text files; of pictures and licence texts the names."""
     if isinstance(entry, Skipped):
         return ""
-    return "\n".join(line for file in entry.files for line in _diff(entry.repo, file))
+    return "\n".join(line for file in entry.files for line in diff_lines(entry.repo, file))
 
 
-def _diff(repo: str, file: FileChange) -> Iterator[str]:
+def diff_lines(repo: str, file: FileChange) -> Iterator[str]:
+    """The unified diff of one file; of what is no text one line."""
     name = f"{repo}/{file.path}"
     if file.binary:
         yield f"{'changed' if file.existed else 'new'}: {name} ({len(file.content):,} bytes)"
         return
-    before = (file.before or "").splitlines()
-    yield from difflib.unified_diff(
-        before, file.after.splitlines(), name if file.existed else "(none)", name, lineterm=""
-    )
+    before = [] if file.before is None else _lines(file.before)
+    after = _lines(file.after)
+    old = name if file.existed else "(none)"
+    yield from difflib.unified_diff(before, after, old, name, lineterm="")
 
 
-class DiffPage:
-    """One HTML page with every diff, written as the plan is made."""
-
-    def __init__(self, path: Path, title: str) -> None:
-        self._path, self._title = path, title
-        self._stream: TextIO | None = None
-
-    def __enter__(self) -> Self:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._stream = self._path.open("w", encoding="utf-8")
-        self._stream.write(_PAGE.format(title=html.escape(self._title)))
-        return self
-
-    def add(self, entry: RepoPlan | Skipped) -> None:
-        """One repo more."""
-        if self._stream is not None:
-            self._stream.write("".join(_section(entry)))
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._stream is not None:
-            self._stream.write("</body></html>\n")
-            self._stream.close()
-
-
-def _section(entry: RepoPlan | Skipped) -> Iterable[str]:
-    if isinstance(entry, Skipped):
-        yield f'<p class="left">{html.escape(f"{entry.repo}: {entry.kind}, {entry.reason}")}</p>\n'
-        return
-    if not entry.files:
-        yield f'<p class="left">{html.escape(entry.repo)}: right already</p>\n'
-        return
-    words = html.escape(counts(entry))
-    yield f"<details><summary><b>{html.escape(entry.repo)}</b><span>{words}</span></summary>\n<ul>"
-    yield from (f"<li>{html.escape(f'{one.kind}: {one.what}')}</li>" for one in entry.changes)
-    yield from (f'<li class="warn">{html.escape(warning)}</li>' for warning in entry.warnings)
-    yield "</ul>\n<pre>"
-    for line in diff_of(entry).split("\n"):
-        tag = {"+": "ins", "-": "del"}.get(line[:1]) if line[:3] not in ("+++", "---") else None
-        text = html.escape(line)
-        yield f"<{tag}>{text or ' '}</{tag}>" if tag else f"{text}\n"
-    yield "</pre></details>\n"
+def _lines(text: str) -> list[str]:
+    """Lines by ``\\n`` alone, with a carriage return and a byte order mark made visible."""
+    return [line.replace("\r", "␍").replace("\ufeff", "[BOM]") for line in text.split("\n")]

@@ -2,117 +2,153 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hubtool.card.compose import CARD_FILE
 from hubtool.console import SILENT, Console
-from hubtool.errors import HubtoolError, HubUnreachable, NotSignedIn, RemoteMoved
-from hubtool.recard.apply import AHEAD, require_this_hub, unlike
-from hubtool.recard.journal import Entry, Journal
+from hubtool.errors import HubtoolError, RemoteMoved
+from hubtool.hub.commit import send_commit
+from hubtool.recard.apply import AHEAD, charge, require_this_hub
+from hubtool.recard.change import FileChange, RepoPlan
+from hubtool.recard.content import remember, unlike
+from hubtool.recard.journal import Entry, Journal, held
 from hubtool.recard.make import in_order
 from hubtool.recard.permission import require_writable
-from hubtool.recard.plan import FileChange, RepoPlan
-from hubtool.recard.planfile import PlanHeader, plans_of
+from hubtool.recard.planfile import plans_of
+from hubtool.recard.send import STOPPING, Sending
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
     from hubtool.hub.budget import RateBudget
     from hubtool.hub.client import HubClient
+    from hubtool.recard.cache import QuantCache
 
-CARD = "README.md"
+
+def to_undo(journal: Journal, only: Collection[str] = ()) -> list[Entry]:
+    """What the journal says was done and not put back."""
+    return [
+        entry
+        for entry in journal.entries.values()
+        if entry.state in ("done", "left") and (not only or entry.repo in only)
+    ]
 
 
 def undo_plan(
     hub: HubClient,
     path: Path,
     *,
-    workers: int = 8,
+    only: Collection[str] = (),
+    workers: int = 16,
     budget: RateBudget,
+    cache: QuantCache | None = None,
     console: Console = SILENT,
 ) -> Iterator[Entry]:
     """Put back what the plan's journal says was done; one entry a repo.
 
     An open pull request is closed. Raises as ``apply_plan`` does.
     """
-    header, journal = require_this_hub(hub, path), Journal(path)
-    done = {repo for repo, entry in journal.entries.items() if entry.state == "done"}
-    direct = [repo for repo in sorted(done) if journal.entries[repo].pull_request is None]
-    require_writable(hub, direct)
-    undoer = _Undoer(hub, header, budget, journal)
-    plans = (plan for plan in plans_of(path) if plan.repo in done)
-    with ThreadPoolExecutor(workers) as pool, console.task("undoing", len(done), "repos") as task:
-        try:
-            for entry in in_order(pool, lambda plan: journal.add(undoer.undo(plan)), plans, AHEAD):
-                task.advance(1, entry.repo)
-                yield entry
-        finally:
-            budget.stop()
+    header = require_this_hub(hub, path)
+    with held(path):
+        journal = Journal(path)
+        done = {entry.repo: entry for entry in to_undo(journal, only)}
+        direct = [repo for repo, entry in done.items() if entry.pull_request is None]
+        require_writable(hub, direct)
+        charge(budget, journal)
+        run = Sending(hub, header, budget, cache)
+        plans = (plan for plan in plans_of(path) if plan.repo in done)
+        with ThreadPoolExecutor(workers) as pool, console.task("undoing", len(done), "repos") as t:
+            try:
+                for entry in in_order(
+                    pool,
+                    lambda plan: journal.add(_undo(run, plan, done[plan.repo])),
+                    plans,
+                    max(AHEAD, 2 * workers),
+                ):
+                    t.advance(1, entry.repo)
+                    yield entry
+            finally:
+                budget.stop()
 
 
-class _Undoer:
-    def __init__(
-        self, hub: HubClient, header: PlanHeader, budget: RateBudget, journal: Journal
-    ) -> None:
-        self._hub, self._header, self._budget, self._journal = hub, header, budget, journal
+def _undo(run: Sending, plan: RepoPlan, done: Entry) -> Entry:
+    try:
+        if done.pull_request and _closed(run, plan.repo, done.pull_request):
+            return Entry(plan.repo, "undone", pull_request=done.pull_request, found=True)
+        entry = _restored(run, plan)
+    except STOPPING:
+        raise
+    except RemoteMoved:
+        return _left(plan, done, "it changed while it was being put back")
+    except HubtoolError as error:
+        return _left(plan, done, error.message)
+    return entry if entry.state == "undone" else _left(plan, done, entry.reason)
 
-    def undo(self, plan: RepoPlan) -> Entry:
-        try:
-            address = self._journal.entries[plan.repo].pull_request
-            if address and self._closed(plan.repo, address):
-                return Entry(plan.repo, "undone", pull_request=address, found=True)
-            return self._restore(plan)
-        except (HubUnreachable, NotSignedIn):
-            raise
-        except RemoteMoved:
-            return Entry(plan.repo, "left", reason="it changed while it was being put back")
-        except HubtoolError as error:
-            return Entry(plan.repo, "failed", reason=error.message)
 
-    def _closed(self, repo: str, address: str) -> bool:
-        """Close the pull request; False if it was merged."""
-        number = int(address.rsplit("/", 1)[1])
-        read = self._hub.call(
-            f"read {address}", lambda: self._hub.api.get_discussion_details(repo, number)
+def _left(plan: RepoPlan, done: Entry, reason: str) -> Entry:
+    """Another undo may try again: commit and pull request stay known."""
+    return dataclasses.replace(done, repo=plan.repo, state="left", reason=reason, found=True)
+
+
+def _restored(run: Sending, plan: RepoPlan) -> Entry:
+    """A commit whose answer was lost looks like somebody else's: look again, once."""
+    try:
+        return _restore(run, plan)
+    except RemoteMoved:
+        return _restore(run, plan)
+
+
+def _closed(run: Sending, repo: str, address: str) -> bool:
+    """Close the pull request; False if it was merged."""
+    number = int(address.rsplit("/", 1)[1])
+    read = run.hub.call(f"read {address}", lambda: run.hub.api.get_discussion_details(repo, number))
+    if read.status in ("open", "draft"):
+        run.hub.call(
+            f"close {address}",
+            lambda: run.hub.api.change_discussion_status(repo, number, "closed"),
         )
-        if read.status in ("open", "draft"):
-            self._hub.call(
-                f"close {address}",
-                lambda: self._hub.api.change_discussion_status(repo, number, "closed"),
-            )
-        return bool(read.status != "merged")
+    return bool(read.status != "merged")
 
-    def _restore(self, plan: RepoPlan) -> Entry:
-        head = self._hub.resolve_revision(plan.repo).commit
-        changed, not_as_before = unlike(self._hub, plan.repo, plan.files, head)
-        if changed and not not_as_before:
-            return Entry(plan.repo, "undone", reason="it was as before already", found=True)
-        if CARD in changed:
-            return Entry(plan.repo, "left", reason="its card was changed since")
-        ours = [one for one in plan.files if one.path not in changed]
-        self._budget.spend("commit")
-        oid = self._hub.call(
-            f"put back the card of {plan.repo}",
-            lambda: (
-                self._hub.api.create_commit(
-                    plan.repo,
-                    [self._back(plan, one) for one in ours],
-                    commit_message=f"Undo: {self._header.title}",
-                    commit_description=f"hubtool recard undo {self._header.id}",
-                    parent_commit=head,
-                ).oid
-            ),
-        )
-        return Entry(plan.repo, "undone", commit=str(oid))
 
-    def _back(self, plan: RepoPlan, one: FileChange) -> CommitOperationAdd | CommitOperationDelete:
-        from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+def _restore(run: Sending, plan: RepoPlan) -> Entry:
+    head = run.hub.resolve_revision(plan.repo).commit
+    changed, not_as_before = unlike(run.hub, plan.repo, plan.files, head)
+    paths = {one.path for one in plan.files}
+    telling = {CARD_FILE} & paths or paths
+    if telling & changed and not telling & not_as_before:
+        return Entry(plan.repo, "undone", reason="it was as before already", found=True)
+    if CARD_FILE in changed:
+        return Entry(plan.repo, "left", reason="its card was changed since")
+    ours = [one for one in plan.files if one.path not in changed]
+    run.budget.spend("commit")
+    info = run.hub.call(
+        f"put back the card of {plan.repo}",
+        lambda: send_commit(
+            run.hub,
+            plan.repo,
+            [_back(run, plan, one) for one in ours],
+            title=f"Undo: {run.header.title}",
+            description=f"hubtool recard undo {run.header.id}",
+            parent=head,
+        ),
+    )
+    texts = {one.path: one.before for one in ours if not one.binary}
+    remember(run.cache, plan.repo, head, str(info.oid), texts)
+    return Entry(plan.repo, "undone", commit=str(info.oid))
 
-        if not one.existed:
-            return CommitOperationDelete(one.path)
-        if one.before is not None:
-            return CommitOperationAdd(one.path, one.before.encode())
-        old = self._hub.read_bytes(plan.repo, one.path, plan.head)
-        return CommitOperationAdd(one.path, old or b"")
+
+def _back(
+    run: Sending, plan: RepoPlan, one: FileChange
+) -> CommitOperationAdd | CommitOperationDelete:
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+    if not one.existed:
+        return CommitOperationDelete(one.path)
+    if one.before is not None:
+        return CommitOperationAdd(one.path, one.before.encode())
+    old = run.hub.read_bytes(plan.repo, one.path, plan.head)
+    return CommitOperationAdd(one.path, old or b"")

@@ -1,0 +1,107 @@
+"""One repo's change as a pull request: ours that is open is updated, else one is opened."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from hubtool.errors import HubtoolError, RemoteMoved
+from hubtool.hub.commit import send_commit
+from hubtool.hub.publish import leave_draft
+from hubtool.recard.content import unlike
+from hubtool.recard.journal import Entry
+from hubtool.recard.send import MARK, MOVED, STOPPING, Sending, additions
+
+if TYPE_CHECKING:
+    from hubtool.recard.change import RepoPlan
+
+OPEN = ("open", "draft")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Proposal:
+    """An open pull request of ours, and the commit that it is at."""
+
+    number: int
+    head: str
+
+
+def propose(run: Sending, plan: RepoPlan) -> Entry:
+    """Open one, or bring the one that is open to this state.
+
+    Raises HubUnreachable, NotSignedIn. A pull request of ours that somebody else
+    committed to is left as it is.
+    """
+    try:
+        run.budget.spend("commit")
+        return _propose(run, plan)
+    except STOPPING:
+        raise
+    except RemoteMoved as error:
+        return Entry(plan.repo, "moved", reason=error.message)
+    except HubtoolError as error:
+        return Entry(plan.repo, "failed", reason=error.message)
+
+
+def _propose(run: Sending, plan: RepoPlan) -> Entry:
+    if run.hub.head(plan.repo) != plan.head:
+        return Entry(plan.repo, "moved", reason=MOVED)
+    found = True
+
+    def once() -> _Proposal:
+        nonlocal found
+        open_one = _open_one(run, plan.repo)
+        if open_one is None:
+            found = False
+            info = _commit(run, plan, parent=plan.head, create_pr=True)
+            return _Proposal(int(str(info.pr_url).rsplit("/", 1)[1]), str(info.oid))
+        written, _ = unlike(run.hub, plan.repo, plan.files, open_one.head)
+        if not written:
+            return open_one
+        found = False
+        revision = f"refs/pr/{open_one.number}"
+        info = _commit(run, plan, parent=open_one.head, revision=revision)
+        return _Proposal(open_one.number, str(info.oid))
+
+    proposal = run.hub.call(f"propose a change to {plan.repo}", once)
+    address = _address(run, plan.repo, proposal.number)
+    leave_draft(run.hub, plan.repo, address)
+    return Entry(plan.repo, "done", commit=proposal.head, pull_request=address, found=found)
+
+
+def _open_one(run: Sending, repo: str) -> _Proposal | None:
+    """The pull request of ours that is open, whichever plan made it, whatever its title.
+
+    Raises RemoteMoved if somebody else committed to it.
+    """
+    api, me = run.hub.api, run.hub.identity.name
+    listed = api.get_repo_discussions(repo, author=me, discussion_type="pull_request")
+    numbers = [int(one.num) for one in listed if one.status in OPEN]
+    of_main: set[str] | None = None
+    for number in numbers:
+        of_main = of_main or {one.commit_id for one in api.list_repo_commits(repo)}
+        history = api.list_repo_commits(repo, revision=f"refs/pr/{number}")
+        own = [one for one in history if one.commit_id not in of_main]
+        marked = [MARK in f"{one.title}\n{one.message}" for one in own]
+        if not any(marked):
+            continue
+        if not all(marked):
+            address = _address(run, repo, number)
+            raise RemoteMoved(f"somebody else committed to {address}", "merge or close it first")
+        return _Proposal(number, str(own[0].commit_id))
+    return None
+
+
+def _address(run: Sending, repo: str, number: int) -> str:
+    return f"{run.hub.endpoint}/{repo}/discussions/{number}"
+
+
+def _commit(run: Sending, plan: RepoPlan, **where: Any) -> Any:
+    return send_commit(
+        run.hub,
+        plan.repo,
+        additions(plan),
+        title=run.header.title,
+        description=run.mark,
+        **where,
+    )
