@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import importlib
 import inspect
 import json
 import operator
@@ -189,20 +190,32 @@ def _first_line(thing: object) -> str:
 
 
 def commands_page() -> str:
-    """The ``--help`` of every command."""
+    """The ``--help`` of every command, and of those inside a group."""
     os.environ["COLUMNS"] = "96"
     from typer.testing import CliRunner
 
     from hubtool.cli.app import COMMANDS, app
 
     parts = [NOTE, "# Commands\n"]
-    for name in ("", *COMMANDS):
+    for name in ("", *(each for top in COMMANDS for each in (top, *commands_in(top)))):
         arguments = [*name.split(), "--help"]
         result = CliRunner().invoke(app, arguments, prog_name="hubtool", terminal_width=96)
         parts.append(
             f"## hubtool {name}".rstrip() + f"\n\n```text\n{result.output.rstrip()}\n```\n"
         )
     return "\n".join(parts)
+
+
+def commands_in(name: str) -> Iterator[str]:
+    """``recard plan``, ``recard apply``, ... for ``recard``; nothing for a single command."""
+    from typer import Typer
+
+    from hubtool.cli.app import COMMANDS
+
+    module, attribute, _ = COMMANDS[name]
+    target = getattr(importlib.import_module(module), attribute)
+    for command in target.registered_commands if isinstance(target, Typer) else ():
+        yield f"{name} {command.name or command.callback.__name__}"
 
 
 def scores_page() -> str:
