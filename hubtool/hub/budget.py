@@ -119,12 +119,15 @@ class RateBudget:
         return 0.0 if not limit or count <= free else -(-(count - free) // limit) * window
 
     def seconds_until_fresh(self, purse: Purse) -> float:
-        """Seconds until the oldest that was taken no longer counts, or the Hub's hold ends."""
+        """Seconds until the Hub's hold ends; if it named none, until the oldest counts no more."""
         _, window = self._limits[purse]
         with self._lock:
             self._prune(purse)
             now, spent = self._clock(), self._spent[purse]
-            return max(self._held[purse] - now, spent[0] + window - now if spent else 0.0)
+            held = self._held[purse] - now
+            if held > UNNAMED_WAIT_SECONDS:
+                return held
+            return spent[0] + window - now if spent else window
 
     # --- what the Hub says -------------------------------------------------------
 
@@ -145,7 +148,8 @@ class RateBudget:
         if response.status_code == 429:
             if response.request.method == "POST" and "/commit/" in path:
                 purse = "commit"  # the hourly limit: reading goes on
-            self.hold(purse, server_wait(headers) or UNNAMED_WAIT_SECONDS)
+            named = server_wait(headers)
+            self.hold(purse, UNNAMED_WAIT_SECONDS if named is None else named)
 
     def _learn(self, purse: Purse, headers: Mapping[str, str]) -> None:
         """``RateLimit: "api";r=0;t=55`` and ``RateLimit-Policy: ...;q=500;w=300``."""

@@ -46,10 +46,12 @@ def server_wait(headers: Mapping[str, str]) -> float | None:
     """Seconds that the server asks us to wait; None if it names none.
 
     ``RateLimit: "api";r=0;t=55`` (an empty window that ends in 55 s) goes
-    before ``Retry-After: 30``; dates are not understood, as in the client.
+    before ``Retry-After: 30``; dates are not understood, as in the client. The
+    names of headers are known in any case.
     """
-    window = _WINDOW.search(headers.get("RateLimit", ""))
+    said = {name.lower(): value for name, value in headers.items()}
+    window = _WINDOW.search(said.get("ratelimit", ""))
     if window:
         return float(window[1]) + 1
-    after = headers.get("Retry-After", "")
+    after = said.get("retry-after", "")
     return float(after) if after.isdigit() else None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from hubtool.console import SILENT, Console
-from hubtool.errors import RemoteMoved
+from hubtool.errors import HubtoolError, RemoteMoved
 from hubtool.hub.endpoint import lasting_name
 from hubtool.recard.change import RepoPlan
 from hubtool.recard.journal import Entry, Journal, held
@@ -17,12 +17,15 @@ from hubtool.recard.make import in_order
 from hubtool.recard.permission import require_writable
 from hubtool.recard.planfile import PlanHeader, plans_of, read_plan_header
 from hubtool.recard.propose import propose
-from hubtool.recard.send import Sending, send
+from hubtool.recard.send import STOPPING, Sending, send
 
 if TYPE_CHECKING:
     from hubtool.hub.budget import RateBudget
     from hubtool.hub.client import HubClient
     from hubtool.recard.cache import QuantCache
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 SENT = ("done", "undone", "left")  # never sent again
 AHEAD = 32  # repos in hand: a run that must stop leaves few
@@ -69,7 +72,7 @@ def apply_plan(
             try:
                 done = in_order(
                     pool,
-                    lambda plan: journal.add(deliver(run, plan)),
+                    ending_for_all(budget, lambda plan: journal.add(deliver(run, plan))),
                     plans,
                     max(AHEAD, 2 * workers),
                 )
@@ -78,6 +81,24 @@ def apply_plan(
                     yield entry
             finally:
                 budget.stop()  # nobody waits for a commit that will not be made
+
+
+def ending_for_all(budget: RateBudget, work: Callable[[T], R]) -> Callable[[T], R]:
+    """``work``, after whose first failure that ends a run nobody waits for its turn any more.
+
+    Whichever repo is asked for its result then, that first reason is raised.
+    """
+    reasons: list[HubtoolError] = []
+
+    def guarded(item: T) -> R:
+        try:
+            return work(item)
+        except STOPPING as error:
+            reasons.append(error)
+            budget.stop()
+            raise reasons[0] from error
+
+    return guarded
 
 
 def charge(budget: RateBudget, journal: Journal) -> None:

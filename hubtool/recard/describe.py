@@ -8,7 +8,7 @@ from typing import Any
 
 from hubtool.card.blocks import find_blocks
 from hubtool.card.compose import CARD_FILE
-from hubtool.card.frontmatter import split_card
+from hubtool.card.frontmatter import BYTE_ORDER_MARK, split_card
 from hubtool.card.metadata import LICENCE_KEYS
 from hubtool.recard.change import Change, FileChange, Kind
 from hubtool.recard.select import HUBTOOL_FILE
@@ -20,11 +20,18 @@ def changes_of(
     """What differs between two cards and which other files come; licences first."""
     old, new = split_card(before), split_card(after)
     found = [
+        *_mark_changes(before, after),
         *_metadata_changes(old.data, new.data),
         *_block_changes(old.body, new.body, adopted),
         *_file_changes(files),
     ]
     return tuple(sorted(found, key=lambda change: change.kind != "licence"))
+
+
+def _mark_changes(before: str, after: str) -> Iterator[Change]:
+    """Behind a byte order mark some readers see no front matter, so it goes."""
+    if before.startswith(BYTE_ORDER_MARK) and not after.startswith(BYTE_ORDER_MARK):
+        yield Change("metadata", "byte order mark: removed")
 
 
 def _file_changes(files: Iterable[FileChange]) -> Iterator[Change]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from hubtool.card.compose import CARD_FILE, charts_of
@@ -249,7 +250,8 @@ class _Planned:
 
 def _require_valid(text: str) -> None:
     """Raise CardMetadataInvalid for a card that the Hub would refuse, whoever wrote it."""
-    wrong = [one.message for one in metadata_problems(split_card(text)) if one.severity == "error"]
+    problems = metadata_problems(split_card(text))
+    wrong = [shorten(one.message, 120) for one in problems if one.severity == "error"]
     if wrong:
         raise CardMetadataInvalid(
             f"the Hub would refuse its card: {'; '.join(wrong)}", "correct it on the repo's page"

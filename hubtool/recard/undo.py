@@ -12,7 +12,7 @@ from hubtool.card.compose import CARD_FILE
 from hubtool.console import SILENT, Console
 from hubtool.errors import HubtoolError, RemoteMoved
 from hubtool.hub.commit import send_commit
-from hubtool.recard.apply import AHEAD, charge, require_this_hub
+from hubtool.recard.apply import AHEAD, charge, ending_for_all, require_this_hub
 from hubtool.recard.change import FileChange, RepoPlan
 from hubtool.recard.content import remember, unlike
 from hubtool.recard.journal import Entry, Journal, held
@@ -65,7 +65,9 @@ def undo_plan(
             try:
                 for entry in in_order(
                     pool,
-                    lambda plan: journal.add(_undo(run, plan, done[plan.repo])),
+                    ending_for_all(
+                        budget, lambda plan: journal.add(_undo(run, plan, done[plan.repo]))
+                    ),
                     plans,
                     max(AHEAD, 2 * workers),
                 ):

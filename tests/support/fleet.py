@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from hubtool.artifact.layout import INDEX_FILE
 from hubtool.card.provenance import FILE, CardWish, LicenceFacts
 from hubtool.card.templates import brand_sha256, template_sha256
 from hubtool.card.write import lay_out
@@ -68,7 +69,7 @@ def write_weights(
 
 
 def write_hubtool_quant(folder: Path, repo: str, **changes: Any) -> None:
-    """A quant of hubtool's with its card; no charts, which cards of this look do not need."""
+    """A quant of hubtool's with its card, and without charts: drawing them takes half a second."""
     write_weights(folder)
     wish = CardWish("plain", template_sha256("plain"), "plain", brand_sha256("plain"), None, None)
     made = provenance(
@@ -86,7 +87,9 @@ def write_hubtool_quant(folder: Path, repo: str, **changes: Any) -> None:
         brand="plain",
         **changes,
     )
-    lay_out(folder, made, None, wish, {}, existing=None).write(folder)
+    page = lay_out(folder, made, None, wish, {}, existing=None)
+    bare = dataclasses.replace(page.facts, width_chart=None, score_chart=None)
+    dataclasses.replace(page, facts=bare).write(folder)
 
 
 def metadata_of(folder: Path, place: str) -> None:
@@ -199,6 +202,39 @@ def dwq(folder: Path, repo: str) -> None:
     _card(folder, mlx_lm_card(repo) + f"\n## Tuned\n\nDistilled weights.\n\n{NOTE}")
 
 
+def awq(folder: Path, repo: str) -> None:
+    """Scaled activations leave no trace in the layout: an affine quant like others."""
+    write_weights(folder, widths=(4, 4), group_size=128)
+    _card(folder, mlx_lm_card(repo).replace("mlx-lm version", "mlx-lm's AWQ, version"))
+
+
+def sharded(folder: Path, repo: str) -> None:
+    """Two shards with their index."""
+    optiq_made(folder, repo)
+    (folder / "model.safetensors").unlink()
+    tensors = packed_linear("model.layers.0.mlp.up_proj", 128, 128, 4, 64)
+    others = packed_linear("model.layers.0.mlp.down_proj", 64, 128, 8, 64)
+    weight_map = {}
+    for number, part in enumerate((tensors, {**others, "model.norm.weight": ("BF16", (64,))}), 1):
+        file = f"model-{number:05}-of-00002.safetensors"
+        (folder / file).write_bytes(safetensors_bytes(part, {"format": "mlx"}))
+        weight_map |= dict.fromkeys(part, file)
+    (folder / INDEX_FILE).write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
+
+
+def stray_shard(folder: Path, repo: str) -> None:
+    """A shard of an earlier upload lies beside those that the index names."""
+    sharded(folder, repo)
+    stray = safetensors_bytes({"model.x.weight": ("BF16", (4,))})
+    (folder / "model-00003-of-00003.safetensors").write_bytes(stray)
+
+
+def refused_card(folder: Path, repo: str) -> None:
+    """Its front matter holds what the Hub refuses, and what a person must correct."""
+    optiq_made(folder, repo)
+    _edit(folder, lambda text: text.replace("license: gemma", "license: my-own"))
+
+
 def only_a_card(folder: Path, repo: str) -> None:
     folder.mkdir(parents=True)
     _card(folder, mlx_lm_card(repo))
@@ -228,15 +264,21 @@ KINDS: dict[str, tuple[Callable[[Path, str], None], bool]] = {
     "optiq-hand": (optiq_by_hand, True),
     "optiq-nocard": (no_card, True),
     "optiq-broken": (broken_header, True),
+    "sharded": (sharded, True),
+    "stray": (stray_shard, True),
+    "refused": (refused_card, True),
     "uniform": (uniform, False),
     "mixed": (mixed_recipe, False),
     "mxfp4": (mxfp4, False),
     "dwq": (dwq, False),
+    "awq": (awq, False),
     "card-only": (only_a_card, False),
     "empty": (empty, False),
 }
-NAMED = ("uniform", "mixed", "mxfp4", "dwq", "card-only")  # those that a list names
-FAULTY = ("optiq-broken", "card-only", "empty")
+NAMED = ("uniform", "mixed", "mxfp4", "dwq", "awq", "card-only")  # those that a list names
+FAULTY = ("optiq-broken", "stray", "refused", "card-only", "empty")
+NO_BASE = ("optiq-bare",)  # their cards name none: mlx-optiq's metadata is read as well
+MORE_FILES = ("optiq-old", "sharded", "stray")  # weights in more than one file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -261,7 +303,7 @@ class Fleet:
 
 
 def seed_fleet(store: Store, org: str, count: int, folder: Path) -> Fleet:
-    """``count`` repos, of each kind as many; every one with other bytes in its config."""
+    """``count`` repos, of each kind as many."""
     names = list(KINDS)
     kinds: dict[str, str] = {}
     for number in range(count):
@@ -270,6 +312,6 @@ def seed_fleet(store: Store, org: str, count: int, folder: Path) -> Fleet:
         place = folder / f"{number}"
         KINDS[kind][0](place, repo)
         store.seed_repo(repo, place)
-        shutil.rmtree(place)
         kinds[repo] = kind
+    shutil.rmtree(folder)
     return Fleet(org, kinds)
