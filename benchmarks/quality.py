@@ -15,8 +15,8 @@ All decide on the same ``--calibration-tokens`` of the calibration mix, one proc
 of the same BLAS; ``decide`` and ``convert`` are seconds of CPU. Every row is scored by the same
 scorer over the same tokens of the shipped held-out text or of ``--text``: hubtool's own, or with
 ``--referee SCRIPT`` one that knows nothing of hubtool (``SCRIPT BASE QUANT... --text FILE`` prints
-JSON with ``quants``: name, bpw, kl, kl_p99, top1, ppl). A row that hubtool's best row of at most
-its size does not beat is marked.
+JSON with ``quants``: name, bpw, kl, kl_p99, top1, ppl). The last column holds a row against the
+best of ours of at most its size.
 """
 
 from __future__ import annotations
@@ -25,11 +25,14 @@ import argparse
 import dataclasses
 import json
 import os
-import resource
+import re
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +40,12 @@ from hubtool.artifact.stats import stats_of_folder
 from hubtool.console import Console
 from hubtool.quantize.blas import describe_blas, prefer_fast_blas
 from hubtool.quantize.calibration import load_mix
+from hubtool.records import write_whole
 
 PEERS = Path(__file__).parent / "peers"
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
+DEFAULT = "default"  # hubtool's own rounding
+REFEREE_CORES = 4
 AT_ONCE = 6  # quants that the referee holds in float32
 SAME_SIZE = 1.002  # a quant up to this much larger counts as of one size
 
@@ -68,17 +74,18 @@ class Maker:
         self.base, self.work, self.options = base.absolute(), work.absolute(), options
         self.rows: list[Row] = []
         self.work.mkdir(parents=True, exist_ok=True)
+        self._slots = threading.Semaphore(options.jobs)
 
     def make(self, name: str, decide: float | None, write: Callable[[Path], list[str]]) -> None:
         """Add the row ``name``, made by the command that ``write`` gives for a folder."""
-        folder = self.work / name.replace(" ", "_").replace("/", "-")
-        seconds = self._timed(folder.with_suffix(folder.suffix + ".seconds"), folder, write(folder))
+        folder = self.work / re.sub(r"[^a-z0-9.]+", "-", name.lower())
+        seconds = self._timed(folder, write(folder))
         self.rows.append(Row(name, folder, stats_of_folder(folder).stored_bpw, decide, seconds))
 
     def decide(self, file: str, command: Callable[[Path], list[str]]) -> tuple[Path, float]:
         """(file, CPU seconds) of a decision."""
         out = self.work / file
-        return out, self._timed(out.with_suffix(".seconds"), out, command(out))
+        return out, self._timed(out, command(out))
 
     @property
     def windows(self) -> Path:
@@ -88,28 +95,37 @@ class Maker:
         tokens = self.options.calibration_tokens
         found = load_mix().token_windows(load_tokenizer(self.base), tokens)
         file = self.work / f"windows-{tokens}.json"
-        file.write_text(json.dumps([list(one.tokens) for one in found]))
+        write_whole(file, json.dumps([list(one.tokens) for one in found]))
         return file
 
-    def _timed(self, note: Path, result: Path, command: list[str]) -> float:
+    def _timed(self, result: Path, command: list[str]) -> float:
         """CPU seconds of ``command``, which makes ``result``; those of an earlier run if it did."""
+        note = result.with_name(result.name + ".seconds")
         if result.exists() and note.is_file():
             return float(note.read_text())
-        print(f"  {' '.join(command)}", file=sys.stderr)
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = subprocess.run(
-            command,
-            env={**os.environ, **dict.fromkeys(THREADS, "1"), **_preload(command)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        if done.returncode:
-            raise SystemExit(f"{command[0]} ended with {done.returncode}:\n{done.stderr[-3000:]}")
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        with self._slots, tempfile.TemporaryFile("w+") as log:
+            print(f"  {' '.join(command)}", file=sys.stderr)
+            process = subprocess.Popen(
+                command,
+                env={**os.environ, **dict.fromkeys(THREADS, "1"), **_preload(command)},
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
+            _, status, used = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            if process.returncode:
+                log.seek(0)
+                raise SystemExit(f"{' '.join(command)} failed:\n{log.read()[-3000:]}")
+        seconds = used.ru_utime + used.ru_stime
         note.write_text(f"{seconds}\n")
         return seconds
+
+
+def at_once(tasks: Sequence[Callable[[], None]]) -> None:
+    """Run all tasks in threads; the commands inside wait for a slot. Raises what the first did."""
+    with ThreadPoolExecutor(max(1, len(tasks))) as pool:
+        for done in [pool.submit(task) for task in tasks]:
+            done.result()
 
 
 def _preload(command: Sequence[str]) -> dict[str, str]:
@@ -121,30 +137,34 @@ def _preload(command: Sequence[str]) -> dict[str, str]:
 def make_ours(maker: Maker, rounding: str, sizes: Sequence[str]) -> None:
     """hubtool's quants with one rounding: measured once, spent at every size."""
     options = maker.options
-    common = ["--rounding", rounding]
+    chosen = [] if rounding == DEFAULT else ["--rounding", rounding]
     for key in ("candidate_bits", "group_sizes"):
         if getattr(options, key):
-            common += [f"--{key.replace('_', '-')}", getattr(options, key)]
-    asked = "-".join(["ours", *common[1::2], str(options.calibration_tokens)]).replace(",", "")
-    tokens = ["--tokens", str(options.calibration_tokens)]
+            chosen += [f"--{key.replace('_', '-')}", getattr(options, key)]
+    tokens = str(options.calibration_tokens)
+    setting = " ".join([rounding, *chosen[1::2][rounding != DEFAULT :], f"{tokens} tokens"])
     measured, seconds = maker.decide(
-        f"{asked}.json",
-        lambda out: _hubtool("measure", maker.base, "--out", out, *common, *tokens),
+        re.sub(r"[^a-z0-9]+", "-", f"ours {setting}") + ".json",
+        lambda out: _hubtool("measure", maker.base, "--out", out, "--tokens", tokens, *chosen),
     )
-    for size in sizes:
+
+    def make(size: str) -> None:
         maker.make(
-            f"hubtool {rounding} {size} {'-'.join(asked.split('-')[2:])}",
+            f"hubtool {size}, {setting}",
             seconds,
-            lambda folder, size=size: _hubtool(
-                *("quantize", maker.base, folder, "--sensitivity", measured),
-                *("--stored-bpw", size, "--rounding", rounding),
+            lambda folder: _hubtool(
+                *("quantize", maker.base, "--out", folder, "--sensitivity", measured),
+                *("--stored-bpw", size, *chosen),
             ),
         )
+
+    at_once([partial(make, size) for size in sizes])
 
 
 def make_uniform(maker: Maker, sizes: Sequence[str]) -> None:
     """What ``mlx_lm.convert -q`` makes by itself; a size is bits or bits/group."""
-    for size in sizes:
+
+    def make(size: str) -> None:
         bits, _, group = size.partition("/")
         code = (
             "import sys; from hubtool.quantize.blas import prefer_fast_blas; prefer_fast_blas();"
@@ -154,8 +174,10 @@ def make_uniform(maker: Maker, sizes: Sequence[str]) -> None:
         maker.make(
             f"mlx-lm uniform {bits} g{group or 64}",
             None,
-            lambda folder, code=code: [sys.executable, "-c", code, str(maker.base), str(folder)],
+            lambda folder: [sys.executable, "-c", code, str(maker.base), str(folder)],
         )
+
+    at_once([partial(make, size) for size in sizes])
 
 
 def make_peer(maker: Maker, name: str, python: str, script: str, target: str) -> None:
@@ -185,8 +207,9 @@ def _hubtool(*arguments: object) -> list[str]:
 def score(base: Path, rows: Sequence[Row], options: argparse.Namespace, console: Console) -> None:
     """Fill in ``scores``: kl, kl_error (own scorer only), kl_p99, top1, ppl."""
     if options.referee:
-        for start in range(0, len(rows), AT_ONCE):
-            _referee(base, rows[start : start + AT_ONCE], options)
+        slots = threading.Semaphore(max(1, options.jobs // REFEREE_CORES))
+        parts = [rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE)]
+        at_once([partial(_referee, base, part, options, slots) for part in parts])
     else:
         _own_scorer(base, rows, options, console)
 
@@ -223,8 +246,10 @@ def _own_scorer(
         }
 
 
-def _referee(base: Path, rows: Sequence[Row], options: argparse.Namespace) -> None:
-    with tempfile.TemporaryDirectory() as names:
+def _referee(
+    base: Path, rows: Sequence[Row], options: argparse.Namespace, slots: threading.Semaphore
+) -> None:
+    with slots, tempfile.TemporaryDirectory() as names:
         links = [Path(names) / str(number) for number in range(len(rows))]
         for link, row in zip(links, rows, strict=True):
             link.symlink_to(row.folder)
@@ -239,14 +264,16 @@ def _referee(base: Path, rows: Sequence[Row], options: argparse.Namespace) -> No
             raise SystemExit(f"{row.name}: the referee counts {found['bpw']} bits per weight")
 
 
-def unbeaten(row: Row, rows: Sequence[Row]) -> bool:
-    """Whether no quant of ours of at most this row's size is nearer to the base."""
+def verdict(row: Row, rows: Sequence[Row]) -> str:
+    """Whether a quant of ours of about another's size, and not larger, is nearer to the base."""
+    smallest, largest = row.stored_bpw * 0.97, row.stored_bpw * SAME_SIZE
     ours = [
-        one.scores["kl"]
-        for one in rows
-        if one.is_ours and one.stored_bpw <= row.stored_bpw * SAME_SIZE
+        one.scores["kl"] for one in rows if one.is_ours and smallest <= one.stored_bpw <= largest
     ]
-    return not row.is_ours and bool(ours) and min(ours) > row.scores["kl"]
+    if row.is_ours or not ours:
+        return ""
+    ratio = row.scores["kl"] / min(ours)
+    return f"{ratio:.2f} x ours" if ratio >= 1 else f"**ours is worse**, {1 / ratio:.2f} x"
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -262,7 +289,7 @@ def table(rows: Sequence[Row]) -> str:
             f"{'' if error is None else f' ± {error:.4f}'} | {row.scores['kl_p99']:.3f} "
             f"| {row.scores['top1']:.1%} | {row.scores['ppl']:.3f} "
             f"| {'' if row.decide is None else f'{row.decide:.0f} s'} | {row.convert:.0f} s "
-            f"| {'**not beaten**' if unbeaten(row, rows) else ''} |"
+            f"| {verdict(row, rows)} |"
         )
     return "\n".join(lines)
 
@@ -277,13 +304,16 @@ def compare(options: argparse.Namespace, work: Path, console: Console) -> list[R
         if not base.is_dir():
             build_smollm2(base, console)
     maker = Maker(base, work, options)
-    for rounding in _listed(options.rounding):
-        make_ours(maker, rounding, _listed(options.stored_bpw))
-    make_uniform(maker, _listed(options.uniform))
+    sizes = _listed(options.stored_bpw)
+    tasks = [partial(make_ours, maker, one, sizes) for one in _listed(options.rounding)]
+    tasks.append(partial(make_uniform, maker, _listed(options.uniform)))
     for target in _listed(options.dynamic):
-        make_peer(maker, "mlx-lm dynamic_quant 4/8", sys.executable, "dynamic_quant", target)
+        peer = ("mlx-lm dynamic_quant 4/8", sys.executable, "dynamic_quant", target)
+        tasks.append(partial(make_peer, maker, *peer))
     if options.optiq:
-        make_peer(maker, "mlx-optiq exact 4/8", options.optiq, "optiq_allocation", "5.0")
+        peer = ("mlx-optiq exact 4/8", options.optiq, "optiq_allocation", "5.0")
+        tasks.append(partial(make_peer, maker, *peer))
+    at_once(tasks)
     score(base, maker.rows, options, console)
     return maker.rows
 
@@ -296,8 +326,10 @@ def main() -> None:
     """Parse, make, compare, print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("model", nargs="?", type=Path, help="folder of a base model")
-    parser.add_argument("--stored-bpw", default="5.0,5.5,6.34", help="sizes of hubtool's quants")
-    parser.add_argument("--rounding", default="nearest", help="nearest,search,gptq,awq")
+    parser.add_argument(
+        "--stored-bpw", default="4.5,5.0,5.5,6.34,6.5,8.5", help="sizes of hubtool's quants"
+    )
+    parser.add_argument("--rounding", default=DEFAULT, help="nearest,search,gptq,awq")
     parser.add_argument("--candidate-bits", help="widths to choose from; by default hubtool's")
     parser.add_argument("--group-sizes", help="group sizes likewise")
     parser.add_argument("--uniform", default="4,4/32,5,6,8", help="bits or bits/group of mlx-lm")
@@ -309,6 +341,7 @@ def main() -> None:
     parser.add_argument("--window", type=int, default=256, help="tokens of a window")
     parser.add_argument("--referee", type=Path, help="script that scores instead, on --text")
     parser.add_argument("--referee-python", default=sys.executable, help="the python that runs it")
+    parser.add_argument("--jobs", type=int, default=1, help="commands at a time")
     parser.add_argument("--work", type=Path, help="keep the quants here, and use what is there")
     parser.add_argument("--json", metavar="FILE", help="write the rows there as well; - for stdout")
     options = parser.parse_args()
