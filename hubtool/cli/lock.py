@@ -60,7 +60,8 @@ def lock(
         locks = [(file, found) for file in files if (found := read_lock(file))]
         lines = [f"{name}=={version}" for name, version in locked_tools(locks).items()]
         console.data({"tools": lines})
-        console.result("\n".join(lines))
+        if lines:
+            console.result("\n".join(lines))
         return
     wanted = [(file, load_manifest(file, {})) for file in files]
     if check:

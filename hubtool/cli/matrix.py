@@ -24,6 +24,9 @@ def matrix(
     ] = None,
     org: Annotated[str | None, typer.Option(help="As for release.")] = None,
     target_bpw: Annotated[float | None, typer.Option(help="As for release.")] = None,
+    lines: Annotated[
+        bool, typer.Option("--lines", help="Print the manifests' paths instead, one a line.")
+    ] = False,
     github: Annotated[
         bool,
         typer.Option(
@@ -62,7 +65,8 @@ def matrix(
             flags=flags,
         )
     text = json.dumps({"include": [dataclasses.asdict(job) for job in jobs]})
-    typer.echo(text)
+    for line in [job.manifest for job in jobs] if lines else [text]:
+        typer.echo(line)
     if github:
         single = dataclasses.asdict(jobs[0]) if len(jobs) == 1 else {}
         set_outputs({"matrix": text, "count": str(len(jobs)), **single})

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from hubtool.card.provenance import GitSource
 from hubtool.cli.receipt import print_result
 from hubtool.console import Console
+from hubtool.hub.tags import released_from
 from hubtool.release.git_source import git_source
-from hubtool.release.git_tag import open_repo
+from hubtool.release.git_tag import is_ancestor, open_repo
 from hubtool.release.github import (
     add_summary,
     plan_summary,
@@ -26,6 +27,8 @@ from hubtool.release.release import release as run_release
 from hubtool.release.tagged import tagged_manifests
 
 if TYPE_CHECKING:
+    from git import Repo
+
     from hubtool.hub.client import HubClient
 
 
@@ -78,6 +81,7 @@ def release_tag(tag: str, only: Path | None, flags: dict[str, Any], run: Run) ->
                         f"is now. `hubtool lock {one.path}` pins it; commit it before the tag"
                     )
                 results.append(_release(one.manifest, one.file, one.git, run))
+                _warn_if_older(repo, one.git, results[-1], run)
     if not results:
         run.console.result(f"{tag}: no manifest changed since the tag before; nothing to do")
     _tell(results, run.console)
@@ -100,6 +104,19 @@ def _release(
     elif result.plan is not None:
         add_summary(plan_summary(result.plan))
     return result
+
+
+def _warn_if_older(repo: Repo, git: GitSource, result: ReleaseResult, run: Run) -> None:
+    """Say so if main held the release of a later git commit, and now holds this one."""
+    receipt = result.receipt
+    if receipt is None or not result.sent or receipt.parent is None:
+        return
+    before, _ = released_from(run.hub, receipt.repo, receipt.parent)
+    if before and before != git.commit and is_ancestor(repo, git.commit, before):
+        run.console.warn(
+            f"{receipt.repo} held the release of git commit {before[:12]}, which is later than "
+            f"{git.commit[:12]} of {git.tag}; the older one is on main now. A new tag puts it right"
+        )
 
 
 def _tell(results: list[ReleaseResult], console: Console) -> None:

@@ -168,6 +168,17 @@ def previous_tag(repo: Repo, tag: Tag) -> str | None:
         return None
 
 
+def is_ancestor(repo: Repo, older: str, newer: str) -> bool:
+    """Whether ``newer`` holds ``older``; False for a commit that this clone does not have."""
+    from git import GitCommandError
+
+    try:
+        repo.git.merge_base("--is-ancestor", older, newer)
+    except GitCommandError:
+        return False
+    return True
+
+
 def _literally(text: str) -> str:
     """``text`` as a glob that matches it alone."""
     return re.sub(r"([*?\[\]\\])", r"[\1]", text)

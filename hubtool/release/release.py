@@ -103,7 +103,7 @@ def release(
         context = Context(work=work, hub=hub, console=console, records={}, git=git)
         journal = Journal(work.root)
         before = journal.last(Push.name)
-        records = _run(stages(publishes=not dry_run), manifest, context, journal)
+        records = run_until_alone(stages(publishes=not dry_run), manifest, context, journal)
         done = dataclasses.replace(context, records=records, reads=tuple(records))
         revision = done.get(Base).revision
         if dry_run:
@@ -119,7 +119,7 @@ def release(
         return ReleaseResult(revision, work.quant, receipt, None, sent, work.root / RECEIPT)
 
 
-def _run(
+def run_until_alone(
     order: Sequence[AnyStage], manifest: ReleaseManifest, context: Context, journal: Journal
 ) -> dict[type[Record], Record]:
     """Run the stages; if somebody commits to the repo meanwhile, plan on top of that commit.

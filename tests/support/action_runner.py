@@ -8,6 +8,7 @@ knows the few that ours uses, by what they document: setup-python, cache, upload
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import re
 import shutil
@@ -91,24 +92,39 @@ class Runner:
         unknown = set(inputs) - set(definition["inputs"])
         assert not unknown, f"the action has no input {unknown}"
         given = {name: one.get("default", "") for name, one in definition["inputs"].items()}
-        job = _Job(self, action, {**given, **inputs}, workspace, dict(env))
-        for step in definition["runs"]["steps"]:
-            job.step(step)
-        for name, one in definition["outputs"].items():
-            job.run.outputs[name] = job.fill(one["value"])
-        log = self.temp / "pip.log"
-        job.run.installs = log.read_text().splitlines() if log.is_file() else []
-        return job.run
+        contexts = {"inputs": {**given, **inputs}}
+        job = _Job(self, workspace, dict(env), contexts, action=action)
+        outputs = {name: one["value"] for name, one in definition["outputs"].items()}
+        return job.all(definition["runs"]["steps"], outputs)
+
+    def run_job(
+        self,
+        workflow: Path,
+        name: str,
+        *,
+        workspace: Path,
+        env: Mapping[str, str],
+        secrets: Mapping[str, str] | None = None,
+    ) -> Run:
+        """Run a job of a workflow. ``workspace`` is what its checkout would leave."""
+        definition = yaml.safe_load(workflow.read_text(encoding="utf-8"))
+        job_definition = definition["jobs"][name]
+        contexts = {"inputs": {}, "secrets": dict(secrets or {})}
+        shell = definition["defaults"]["run"]["shell"]
+        job = _Job(self, workspace, {**env, **definition.get("env", {})}, contexts)
+        steps = [{"shell": shell, **step} for step in job_definition["steps"]]
+        return job.all(steps, job_definition.get("outputs", {}))
 
 
 class _Job:
     def __init__(
         self,
         runner: Runner,
-        action: Path,
-        inputs: dict[str, str],
         workspace: Path,
         env: dict[str, str],
+        contexts: dict[str, Any],
+        *,
+        action: Path | None = None,
     ) -> None:
         self.runner, self.workspace = runner, workspace
         self.run = Run()
@@ -120,15 +136,23 @@ class _Job:
             "RUNNER_TEMP": str(runner.temp),
             "SATISFIED_PIP_LOG": str(runner.temp / "pip.log"),
         }
-        self.contexts = {
-            "inputs": inputs,
-            "github": {
-                "action_path": str(action),
-                "token": env.get("RUNNER_GITHUB_TOKEN", ""),
-                "ref_name": env.get("GITHUB_REF_NAME", ""),
-                "run_attempt": "1",
-            },
+        github = {
+            "action_path": str(action) if action else None,
+            "token": env.get("RUNNER_GITHUB_TOKEN", ""),
+            "ref_name": env.get("GITHUB_REF_NAME", ""),
+            "repository": env.get("GITHUB_REPOSITORY", ""),
+            "run_attempt": "1",
         }
+        self.contexts = {**contexts, "github": github}
+
+    def all(self, steps: list[dict[str, Any]], outputs: Mapping[str, str]) -> Run:
+        """Every step in order, then the outputs."""
+        for step in steps:
+            self.step(step)
+        self.run.outputs = {name: self.fill(value) for name, value in outputs.items()}
+        log = self.runner.temp / "pip.log"
+        self.run.installs = log.read_text().splitlines() if log.is_file() else []
+        return self.run
 
     # --- expressions -----------------------------------------------------------
 
@@ -148,6 +172,7 @@ class _Job:
             "failure": lambda: self.run.outcome == "failure",
             "always": lambda: True,
             "cancelled": lambda: False,
+            "hashFiles": self._hash_files,
         }
 
     def _wanted(self, condition: str | None) -> bool:
@@ -155,6 +180,11 @@ class _Job:
         if not re.search(r"\b(success|failure|always|cancelled)\(", text):
             text = f"success() && ({text})"
         return truth(Expression(text, self._contexts(), self._functions()).value())
+
+    def _hash_files(self, pattern: str) -> str:
+        found = [file for file in sorted(self.workspace.glob(pattern)) if file.is_file()]
+        digests = b"".join(hashlib.sha256(file.read_bytes()).digest() for file in found)
+        return hashlib.sha256(digests).hexdigest() if found else ""
 
     # --- one step --------------------------------------------------------------
 
@@ -239,6 +269,12 @@ class _Job:
         self.env["PATH"] = f"{folder}{os.pathsep}{self.env['PATH']}"
         return Step("success", {"python-version": given["python-version"]})
 
+    def checkout(self, given: dict[str, str]) -> Step:
+        """The workspace is there already: whoever starts a job makes it."""
+        assert given["persist-credentials"] == "false"
+        assert (self.workspace / ".git").is_dir()
+        return Step("success")
+
     def restore(self, given: dict[str, str]) -> Step:
         """actions/cache/restore: an exact key only."""
         archive = self._archive(given["key"])
@@ -286,6 +322,7 @@ class _Job:
 
 
 _KNOWN = {
+    "actions/checkout": _Job.checkout,
     "actions/setup-python": _Job.setup_python,
     "actions/cache/restore": _Job.restore,
     "actions/cache/save": _Job.save,

@@ -18,6 +18,7 @@ from hubtool.errors import (
 from hubtool.release.git_tag import (
     Tag,
     changed_manifests,
+    is_ancestor,
     manifests_of_tag,
     open_repo,
     previous_tag,
@@ -171,3 +172,12 @@ def test_changes_that_are_not_committed_are_named(releases: Releases) -> None:
 def test_outside_of_a_repository_it_says_so(tmp_path: Path) -> None:
     with pytest.raises(GitUnusable, match="in no git repository"):
         open_repo(tmp_path)
+
+
+def test_which_commit_came_first(releases: Releases) -> None:
+    with releases.repo as repo:
+        first = repo.head.commit.hexsha
+        second = releases.commit_files({"x": "y"})
+        assert is_ancestor(repo, first, second)
+        assert not is_ancestor(repo, second, first)
+        assert not is_ancestor(repo, first, "f" * 40)

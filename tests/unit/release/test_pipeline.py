@@ -10,12 +10,14 @@ from typing import ClassVar
 
 import pytest
 
+from hubtool.card.provenance import GitSource
 from hubtool.console import SILENT, Console
-from hubtool.errors import DiskFull
+from hubtool.errors import DiskFull, RemoteMoved
 from hubtool.records import Record
 from hubtool.release.journal import Journal
 from hubtool.release.manifest import ReleaseManifest
 from hubtool.release.pipeline import run_stages
+from hubtool.release.release import TRIES, run_until_alone
 from hubtool.release.stage import Context, Stage, WorkFolder
 
 
@@ -138,3 +140,51 @@ def test_a_stage_may_not_read_what_it_did_not_declare(
     monkeypatch.setattr(Second, "reads", ())
     with pytest.raises(TypeError, match="Number is not among the records"):
         run(tmp_path, manifest)
+
+
+class Overtaken(Second):
+    """A stage that finds the repo changed by somebody else, as often as it is told."""
+
+    name, title = "overtaken", "Overtaken"
+    times: ClassVar[int] = 0
+
+    def run(self, context: Context, want: None) -> Double:
+        type(self).runs += 1
+        if type(self).runs <= self.times:
+            raise RemoteMoved("me/quant changed meanwhile", "again")
+        return Double(context.get(Number).value * 2)
+
+
+@pytest.mark.parametrize(("times", "runs"), [(0, 1), (1, 2), (TRIES - 1, TRIES)])
+def test_a_commit_of_somebody_else_is_planned_upon(
+    tmp_path: Path, manifest: ReleaseManifest, times: int, runs: int
+) -> None:
+    Overtaken.runs, Overtaken.times = 0, times
+    context = Context(WorkFolder(tmp_path), hub=None, console=SILENT, records={})  # type: ignore[arg-type]
+    found = run_until_alone([First(), Overtaken()], manifest, context, Journal(tmp_path))
+    assert found[Double] == Double(6)
+    assert (First.runs, Overtaken.runs) == (1, runs)
+
+
+def test_a_repo_that_never_rests_is_an_error(tmp_path: Path, manifest: ReleaseManifest) -> None:
+    Overtaken.runs, Overtaken.times = 0, TRIES
+    context = Context(WorkFolder(tmp_path), hub=None, console=SILENT, records={})  # type: ignore[arg-type]
+    with pytest.raises(RemoteMoved):
+        run_until_alone([First(), Overtaken()], manifest, context, Journal(tmp_path))
+    assert Overtaken.runs == TRIES
+
+
+class Tagged(First):
+    name, title, follows_tag = "tagged", "Tagged", True
+
+
+@pytest.mark.parametrize(("by_tag", "runs"), [(True, 2), (False, 1)])
+def test_another_tag_runs_again_only_what_names_it(
+    tmp_path: Path, manifest: ReleaseManifest, by_tag: bool, runs: int
+) -> None:
+    Tagged.runs = 0
+    for tag in ("a/v1", "a/v2", "a/v2"):
+        git = GitSource("c" * 40, tag, by_tag=by_tag)
+        context = Context(WorkFolder(tmp_path), hub=None, console=SILENT, records={}, git=git)  # type: ignore[arg-type]
+        run_stages([First(), Tagged()], manifest, context, Journal(tmp_path))
+    assert (First.runs, Tagged.runs) == (1, runs)
