@@ -85,6 +85,7 @@ class CardFacts(Record):
     budget: str | None  # the flags that ask for the same budget again
     chosen_by: str | None  # what the widths come from, where hubtool measured nothing
     verification: Verification | None  # how far it is from its base, where that was measured
+    rounding: str | None  # how weights were rounded, by its name in ``--rounding``
     made_by: str  # hubtool, or the method that made an imported quant
     drafter: str | None  # Hub id of a speculative drafter
     baseline_repo: str | None  # Hub id that scores are compared with
@@ -164,6 +165,7 @@ def build_facts(
         target_bpw=provenance.target_bpw,
         budget=_budget_flags(provenance, stats),
         chosen_by=provenance.chosen_by,
+        rounding=provenance.rounding,
         made_by=provenance.made_by,
         drafter=provenance.drafter,
         baseline_repo=baseline_repo,

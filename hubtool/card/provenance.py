@@ -25,6 +25,7 @@ from hubtool.quantize.optiq_files import (
     read_making,
     read_verification,
 )
+from hubtool.quantize.rounding.interface import RoundingName
 from hubtool.quantize.verification import Verification
 from hubtool.records import FileHash, Record
 from hubtool.scores.record import ScoreSet
@@ -100,6 +101,7 @@ class Provenance(Record):
     budget: str | None = None  # the flags that ask for the same budget again
     chosen_by: str | None = None  # what the widths come from, where hubtool measured nothing
     verification: Verification | None = None  # the comparison with the base, where one was made
+    rounding: str | None = None  # how weights were rounded, where hubtool did it
     # what saves a reader of the remote repo a request each
     header_bytes: dict[str, int] = dataclasses.field(default_factory=dict)  # of weight files
     scores: ScoreSet | None = None  # those of optiq/scores.json, unless it lists failed items
@@ -130,6 +132,7 @@ class CardWish:
     drafter: str | None
     baseline: str | None
     model_index: bool = False
+    rounding: RoundingName = "nearest"  # how hubtool rounds, where it quantizes
     notice: str | None = None  # the line for the Notice file, where the base's texts lack it
 
 
@@ -201,6 +204,7 @@ def provenance_of(
         budget=making.budget if making else None,
         chosen_by=making.chosen_by if making else None,
         verification=made(verification) or read_verification(folder),
+        rounding=making.rounding if making else None,
     )
 
 

@@ -55,6 +55,10 @@ DOMAIN_WORDS = {
 }
 KEPT_SHOWN = 4
 SAME_SIZE = 0.02  # relative difference of the weights' bytes
+ROUNDING_WORDS = {
+    "search": "scales and biases searched, errors weighted by the inputs' second moments",
+    "gptq": "errors compensated by later weights (GPTQ), scales and biases searched",
+}
 REFERENCE_WORDS = {"bf16": "bf16 base", "uniform4": "uniform-4-bit baseline"}
 
 
@@ -101,6 +105,7 @@ def detail_rows(facts: CardFacts) -> tuple[tuple[str, str], ...]:
         ),
         ("Size of the weights", _sizes(facts)),
         ("Group size", _groups(facts)),
+        *_rounding_rows(facts),
         *_measurement_rows(facts),
     ]
     if facts.vision:
@@ -176,6 +181,13 @@ def _groups(facts: CardFacts) -> str:
     if len(shares) < 2:
         return listed([str(size) for size in facts.group_sizes])
     return listed([f"{share.group_size} ({_share(share)})" for share in shares])
+
+
+def _rounding_rows(facts: CardFacts) -> list[tuple[str, str]]:
+    """Nothing for rounding to nearest: that is what every converter does."""
+    if facts.rounding not in ROUNDING_WORDS:
+        return []
+    return [("Rounding", ROUNDING_WORDS[facts.rounding])]
 
 
 def _kept_rows(facts: CardFacts) -> list[tuple[str, str]]:

@@ -235,6 +235,7 @@ def _write_optiq_files(folder: Path, sources: CardSources) -> None:
         allocation=sources.allocation,
         stats=stats_of_folder(folder),
         verification=sources.verification,
+        rounding=sources.wish.rounding,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from hubtool.quantize.choice import DEFAULT_CHOICES
+from hubtool.quantize.rounding.interface import DEFAULT_ROUNDING, ROUNDINGS
 
 HubOption = Annotated[
     str | None,
@@ -61,6 +62,12 @@ GroupSizesOption = Annotated[
 MethodOption = Annotated[
     str | None,
     typer.Option(help="How to measure. [default: fisher]", metavar="fisher|exact|static"),
+]
+RoundingOption = Annotated[
+    str | None,
+    typer.Option(
+        help=f"How weights are rounded. [default: {DEFAULT_ROUNDING}]", metavar="|".join(ROUNDINGS)
+    ),
 ]
 SensitivityOption = Annotated[
     str | None,

@@ -16,6 +16,7 @@ from hubtool.cli.options import (
     JsonOption,
     MaxSizeOption,
     MethodOption,
+    RoundingOption,
     SensitivityOption,
     StoredBpwOption,
     TargetBpwOption,
@@ -45,6 +46,7 @@ def quantize(
     group_sizes: GroupSizesOption = None,
     method: MethodOption = None,
     sensitivity: SensitivityOption = None,
+    rounding: RoundingOption = None,
     calibration_tokens: Annotated[
         int | None, typer.Option(help="Tokens of the calibration mix to read. [default: 3072]")
     ] = None,
@@ -75,6 +77,7 @@ def quantize(
     from hubtool.quantize.footprint import footprint_of_folder
     from hubtool.quantize.memory import settle
     from hubtool.quantize.optiq_files import write_optiq_files
+    from hubtool.quantize.rounding.apply import RoundingOptions
     from hubtool.quantize.static import static_sensitivity
     from hubtool.release.manifest import check_quantize_options
     from hubtool.release.stages.measure import measure_options, sensitivity_of
@@ -91,6 +94,7 @@ def quantize(
                 "group_sizes": comma_numbers(group_sizes),
                 "method": method,
                 "sensitivity": sensitivity,
+                "rounding": rounding,
                 "calibration_tokens": calibration_tokens,
                 "trust_remote_code": trust_remote_code or None,
             }
@@ -117,7 +121,14 @@ def quantize(
     tell(allocation, console)
     if explain:
         console.result(explain_allocation(allocation, measured))
-    stats = quantize_folder(model, folder, allocation, console, trust_remote_code=trust_remote_code)
+    stats = quantize_folder(
+        model,
+        folder,
+        allocation,
+        console,
+        rounding=RoundingOptions(want.rounding, tokens=want.calibration_tokens),
+        trust_remote_code=trust_remote_code,
+    )
     write_optiq_files(
         folder,
         base_repo=None,
@@ -125,6 +136,7 @@ def quantize(
         sensitivity=measured,
         allocation=allocation,
         stats=stats,
+        rounding=want.rounding,
     )
     (folder.absolute().parent / FILE_NAME).unlink(missing_ok=True)
     console.data(stats.to_json())

@@ -16,6 +16,7 @@ from hubtool.cli.options import (
     JsonOption,
     MaxSizeOption,
     MethodOption,
+    RoundingOption,
     SensitivityOption,
     StoredBpwOption,
     TargetBpwOption,
@@ -50,6 +51,7 @@ def release(
     ] = None,
     method: MethodOption = None,
     sensitivity: SensitivityOption = None,
+    rounding: RoundingOption = None,
     calibration_tokens: Annotated[
         int | None, typer.Option(help="Tokens of the calibration mix to read. [default: 3072]")
     ] = None,
@@ -159,6 +161,7 @@ def release(
                 "group_size": group_size,
                 "group_sizes": comma_numbers(group_sizes),
                 "sensitivity": sensitivity,
+                "rounding": rounding,
                 "reference": reference,
                 "method": method,
                 "calibration_tokens": calibration_tokens,

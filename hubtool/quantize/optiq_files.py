@@ -17,6 +17,7 @@ from hubtool.quantize.allocation import Allocation
 from hubtool.quantize.budget import Budget, MemorySum
 from hubtool.quantize.choice import UNQUANTIZED_BITS
 from hubtool.quantize.published import published_form
+from hubtool.quantize.rounding.interface import RoundingName
 from hubtool.quantize.sensitivity import Sensitivity
 from hubtool.quantize.verification import Verification
 from hubtool.records import write_whole
@@ -47,13 +48,15 @@ class Making:
 
     ``target_bpw`` is None for a budget of another kind, ``measurement`` where
     hubtool measured nothing; ``chosen_by`` then says what the widths come from.
-    ``budget`` are the flags that ask for the same again.
+    ``budget`` are the flags that ask for the same again. ``rounding`` is the
+    way of rounding by its name, None in files from before it could be chosen.
     """
 
     target_bpw: float | None
     measurement: MeasurementFacts | None
     budget: str | None = None
     chosen_by: str | None = None
+    rounding: str | None = None
 
 
 def write_optiq_files(
@@ -64,6 +67,7 @@ def write_optiq_files(
     sensitivity: Sensitivity,
     allocation: Allocation,
     stats: QuantStats,
+    rounding: RoundingName,
     verification: Verification | None = None,
 ) -> tuple[str, ...]:
     """Write both files; returns their paths in ``folder``.
@@ -91,6 +95,7 @@ def write_optiq_files(
         "target_bpw": allocation.budget.target_bpw,
         "achieved_bpw": stats.nominal_bpw,
         "stored_bpw": stats.stored_bpw,
+        "rounding": rounding,
         "optimality_gap": allocation.optimality_gap,
         "group_sizes": sorted({item.group_size for item in stats.components}),
         "n_high_bits": counts.get(max(widths, default=0), 0),
@@ -169,6 +174,7 @@ def _making(data: dict[str, Any]) -> Making:
         measurement=_measurement(data) if data["calibration"] is not None else None,
         budget=_budget(spent).flags if spent else None,
         chosen_by=_chosen_by(data["sensitivity_method"], data.get("sensitivity_source")),
+        rounding=data.get("rounding"),
     )
 
 

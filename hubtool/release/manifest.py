@@ -23,6 +23,7 @@ from hubtool.quantize.choice import (
     WIDTHS,
     ChoiceGrid,
 )
+from hubtool.quantize.rounding.interface import DEFAULT_ROUNDING, RoundingName
 
 _REPO_ID = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*/[A-Za-z0-9_][A-Za-z0-9_.-]*$"
 
@@ -82,6 +83,11 @@ class QuantizeOptions(_Part):
         "fisher",
         description="fisher: one backward pass for all; exact: one component at a time; "
         "static: by a rule, nothing is measured",
+    )
+    rounding: RoundingName = Field(
+        DEFAULT_ROUNDING,
+        description="nearest: as mlx-lm does it; search: scales and biases by what inputs make of "
+        "errors; gptq: the same, and later weights make up for the errors of earlier ones",
     )
     calibration_tokens: int = Field(
         3072, ge=48, description="tokens of the six-domain mix to read, over all domains"

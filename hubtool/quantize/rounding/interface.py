@@ -10,8 +10,8 @@ from hubtool.quantize.choice import Choice
 if TYPE_CHECKING:
     import mlx.core as mx
 
-RoundingName = Literal["nearest", "search", "gptq", "awq"]
-ROUNDINGS: tuple[RoundingName, ...] = ("nearest", "search", "gptq", "awq")
+RoundingName = Literal["nearest", "search", "gptq"]
+ROUNDINGS: tuple[RoundingName, ...] = ("nearest", "search", "gptq")
 DEFAULT_ROUNDING: RoundingName = "nearest"
 FULL_MOMENTS: tuple[RoundingName, ...] = ("gptq",)  # the others look at the diagonal
 

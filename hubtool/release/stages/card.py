@@ -42,6 +42,7 @@ class WriteCard(Stage[CardWish, Card]):
             baseline=manifest.baseline,
             model_index=manifest.card.model_index,
             notice=_notice(manifest.notice),
+            rounding=manifest.quantize.rounding,
         )
 
     def run(self, context: Context, want: CardWish) -> Card:

@@ -12,8 +12,11 @@ from hubtool.base.source import Snapshot
 from hubtool.errors import PathNotFound
 from hubtool.licences.files import is_licence_file
 from hubtool.quantize.allocation import Allocation
+from hubtool.quantize.calibration import load_mix
 from hubtool.quantize.convert import quantize_folder
 from hubtool.quantize.imported import claims_of_folder, require_claims_true
+from hubtool.quantize.rounding.apply import NEAREST, RoundingOptions
+from hubtool.quantize.rounding.interface import RoundingName
 from hubtool.release.manifest import ReleaseManifest
 from hubtool.release.pipeline import files_intact
 from hubtool.release.stage import Context, Stage, link_folder
@@ -26,6 +29,10 @@ class QuantizeStageOptions:
     quant: str | None
     quant_files: tuple[tuple[str, int, int], ...]
     trust_remote_code: bool
+    rounding: RoundingName
+    calibration: str | None
+    mix_sha256: str | None  # None where rounding reads no text
+    tokens: int | None
 
 
 class Quantize(Stage[QuantizeStageOptions, Artifact]):
@@ -36,10 +43,16 @@ class Quantize(Stage[QuantizeStageOptions, Artifact]):
     writes = Artifact
 
     def options(self, manifest: ReleaseManifest) -> QuantizeStageOptions:
+        want = manifest.quantize
+        reads = manifest.quant is None and want.rounding != "nearest"
         return QuantizeStageOptions(
             quant=manifest.quant,
             quant_files=_listing(manifest.quant) if manifest.quant else (),
-            trust_remote_code=manifest.quantize.trust_remote_code,
+            trust_remote_code=want.trust_remote_code,
+            rounding=want.rounding,
+            calibration=want.calibration if reads else None,
+            mix_sha256=load_mix(_mix_folder(want.calibration)).sha256 if reads else None,
+            tokens=want.calibration_tokens if reads else None,
         )
 
     def run(self, context: Context, want: QuantizeStageOptions) -> Artifact:
@@ -53,12 +66,23 @@ class Quantize(Stage[QuantizeStageOptions, Artifact]):
                 folder,
                 context.get(Allocation),
                 context.console,
+                rounding=_rounding(want),
                 trust_remote_code=want.trust_remote_code,
             )
         return artifact_of(folder, ())
 
     def intact(self, context: Context, record: Artifact) -> bool:
         return files_intact(context.work.quantized, record.files)
+
+
+def _rounding(want: QuantizeStageOptions) -> RoundingOptions:
+    if want.tokens is None:
+        return NEAREST
+    return RoundingOptions(want.rounding, load_mix(_mix_folder(want.calibration)), want.tokens)
+
+
+def _mix_folder(calibration: str | None) -> Path | None:
+    return Path(calibration) if calibration else None
 
 
 def _import_quant(source: Path, target: Path) -> None:

@@ -135,6 +135,20 @@ def test_verify_compares_with_the_base_and_writes_it_down(folder: Path) -> None:
     assert not (folder / "verified" / "sensitivity.json").exists()
 
 
+def test_the_way_of_rounding_is_written_down_and_changes_the_bytes_not_their_number(
+    folder: Path,
+) -> None:
+    asked = ("--sensitivity", "sensitivity.json", "--calibration-tokens", "96")
+    made = run("quantize", "base", "gptq", *asked, "--rounding", "gptq", cwd=folder)
+    assert made.returncode == 0, made.stderr
+    making = read_making(folder / "gptq")
+    assert making is not None
+    assert making.rounding == "gptq"
+    both = [(folder / name / "model.safetensors").read_bytes() for name in ("gptq", "quant")]
+    assert len(both[0]) == len(both[1])
+    assert both[0] != both[1]
+
+
 def test_a_base_without_towers_splits_into_nothing(folder: Path) -> None:
     done = run("split", "base", "quant", cwd=folder)
     assert done.returncode == 0

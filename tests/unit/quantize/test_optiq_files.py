@@ -74,6 +74,7 @@ def quant(tmp_path: Path) -> Path:
         sensitivity=MEASURED,
         allocation=PLANNED,
         stats=stats_of_folder(tmp_path),
+        rounding="search",
     )
     assert paths == (METADATA, SENSITIVITY)
     return tmp_path
@@ -93,6 +94,7 @@ def test_the_metadata_is_what_mlx_optiq_reads_and_says_what_the_bytes_say(quant:
         "target_bpw": 6.5,
         "achieved_bpw": 6.0,
         "stored_bpw": stats_of_folder(quant).stored_bpw,
+        "rounding": "search",
         "optimality_gap": 0.001,
         "group_sizes": [64],
         "n_high_bits": 1,
@@ -163,6 +165,7 @@ def test_how_it_was_made_is_read_back(quant: Path) -> None:
             tokens=3072,
         ),
         budget="--target-bpw 6.5",
+        rounding="search",
     )
 
 
@@ -188,18 +191,27 @@ def test_other_budgets_and_figures_that_nobody_measured_are_told(
         sensitivity=published,
         allocation=dataclasses.replace(PLANNED, budget=budget),
         stats=stats_of_folder(tmp_path),
+        rounding="search",
     )
     assert read_making(tmp_path) == Making(
         target_bpw=None,
         measurement=None,
         budget=flags,
         chosen_by="sensitivities read from acme/q@1; not measured by hubtool",
+        rounding="search",
     )
 
 
 def test_metadata_from_before_other_budgets_is_still_read(quant: Path) -> None:
     metadata = json.loads((quant / METADATA).read_text())
-    for field in ("budget", "group_sizes", "stored_bpw", "sensitivity_source", "optimality_gap"):
+    for field in (
+        "budget",
+        "group_sizes",
+        "stored_bpw",
+        "sensitivity_source",
+        "optimality_gap",
+        "rounding",
+    ):
         del metadata[field]
     (quant / METADATA).write_text(json.dumps(metadata))
     making = read_making(quant)
