@@ -11,7 +11,12 @@ from urllib.parse import urlsplit
 from hubtool.card.frontmatter import split_card
 from hubtool.console import Console
 from hubtool.errors import BaseGated, NotSignedIn, RepoNotFound
-from hubtool.licences.conflict import families_of_prose, family_of_text, is_licence_text
+from hubtool.licences.conflict import (
+    NO_KNOWN_TEXT,
+    families_of_prose,
+    family_of_text,
+    is_licence_text,
+)
 from hubtool.licences.declared import HUB_HOME, DeclaredLicence
 from hubtool.licences.files import is_licence_file
 
@@ -69,13 +74,23 @@ def read_declaration(
             return ""
 
     texts = [path for path in paths if is_licence_text(path) and not path.endswith(_NO_TEXT)]
-    named = {family_of_text(read(path)) for path in texts} - {None}
+    read_texts = [text for path in texts if (text := read(path)).strip()]
+    named = {family_of_text(text) or NO_KNOWN_TEXT for text in read_texts}
     has_card = any(file.path == "README.md" for file in files)
     return dataclasses.replace(
         declared,
-        text_families=tuple(sorted(name for name in named if name)),
+        text_families=tuple(sorted(named)),
         prose_families=families_of_prose(split_card(read("README.md")).body) if has_card else (),
     )
+
+
+def licence_chain(
+    hub: HubClient, repo: str, revision: str | None, console: Console
+) -> tuple[DeclaredLicence, ...]:
+    """What ``repo`` declares at a revision (default: its main), and what its ancestors do."""
+    state = hub.resolve_revision(repo, revision)
+    own = read_declaration(hub, state, hub.list_files(state.repo, state.commit), console)
+    return own, *ancestors_licences(hub, state.repo, state.card_metadata, console)
 
 
 def ancestors_licences(
@@ -83,7 +98,7 @@ def ancestors_licences(
 ) -> tuple[DeclaredLicence, ...]:
     """What the ancestors of ``repo`` declare, nearest first; loops and lost repos end a line.
 
-    An ancestor that cannot be read is warned about and left out.
+    One that cannot be read says why in ``unread``.
     """
     found: list[DeclaredLicence] = []
     seen = {repo}
@@ -97,7 +112,7 @@ def ancestors_licences(
             state = hub.resolve_revision(parent)
             files = hub.list_files(parent, state.commit)
         except (RepoNotFound, BaseGated, NotSignedIn) as error:
-            console.warn(f"the licence of the ancestor {parent} is unknown: {error.message}")
+            found.append(DeclaredLicence(parent, "", (), None, None, (), unread=error.message))
             continue
         found.append(read_declaration(hub, state, files, console))
         queue += parents_of(state.card_metadata)

@@ -21,7 +21,14 @@ from hubtool.card.edited import edited_problems
 from hubtool.card.facts import CardFacts, ModelTraits, build_facts
 from hubtool.card.metadata import OWNED, build_metadata
 from hubtool.card.provenance import FILE, SCORES_FILE, Provenance
-from hubtool.card.render import render_blocks
+from hubtool.card.render import escape_markdown, render_blocks
+from hubtool.card.wording import (
+    claim,
+    differences,
+    gains_and_losses,
+    paired_words,
+    size_comparison,
+)
 from hubtool.errors import HubtoolError
 from hubtool.quantize.optiq_files import METADATA, read_verification
 from hubtool.scores.record import ScoreSet
@@ -116,7 +123,7 @@ def recheck_card(
     text = card.read_bytes().decode("utf-8", errors="replace")
     return (
         *_metadata_problems(text, facts),
-        *_block_problems(text, blocks),
+        *_block_problems(text, blocks, _claims(facts)),
         *_chart_problems(folder, facts),
         *untold,
     )
@@ -150,7 +157,18 @@ def _chart_problems(folder: Path, facts: CardFacts) -> list[str]:
     return problems
 
 
-def _block_problems(text: str, wanted: dict[str, str]) -> list[str]:
+def _claims(facts: CardFacts) -> tuple[str, ...]:
+    """The sentences that compare, as they stand on a card."""
+    of_scores: tuple[str | None, ...] = ()
+    if facts.capability:
+        of_scores = tuple(
+            words(facts.capability) for words in (differences, gains_and_losses, paired_words)
+        )
+    told = (claim(facts), size_comparison(facts), *of_scores)
+    return tuple(escape_markdown(text) for text in told if text)
+
+
+def _block_problems(text: str, wanted: dict[str, str], claims: Sequence[str]) -> list[str]:
     problems = [
         f"line {line}: a marker of block {name} has no partner" for name, line in torn_markers(text)
     ]
@@ -165,7 +183,8 @@ def _block_problems(text: str, wanted: dict[str, str]) -> list[str]:
         if here is None:
             problems.append(f"block {name} is missing")
         elif here.is_edited:
-            said = edited_problems(name, here.text.replace("\r\n", "\n"), want, whole)
+            here_text = here.text.replace("\r\n", "\n")
+            said = edited_problems(name, here_text, want, whole, claims)
             problems += [f"block {name}: {problem}" for problem in said]
         elif here.text.replace("\r\n", "\n").strip("\n") != want.strip("\n"):
             problems.append(f"block {name}: {_first_difference(here.text, want)}")

@@ -1,37 +1,80 @@
 """A block that a person edited: what it says otherwise than the facts, line by line.
 
-Its words are that person's. Its tables must hold the facts' rows, and a number
-in its sentences must stand beside a word that it stands beside in the facts' text.
+Its words are that person's. Its tables must hold the facts' rows, its
+comparisons the facts' sentences, its links and pictures the facts' targets; and
+a number in its other sentences must stand between the words that it stands
+between in the facts' text. A block of obligations is nobody's to change.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?")
 _TOKEN = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?|[^\W\d_]+|%")
 _RULE = re.compile(r"[\s|:-]+")
+_LINK = re.compile(r"(!?)\[([^\]\n]*)\]\(([^)\s]*)\)")
 # blocks that state obligations: nothing in them may read otherwise
 VERBATIM = frozenset({"license"})
+# a width names the quant itself, whatever word stands before it
+_NAMES_THE_QUANT = "bit"
+
+Pair = tuple[str, str, str]  # (number, side, word)
 
 
-def edited_problems(name: str, found: str, wanted: str, facts_text: str) -> Iterator[str]:
-    """What the block ``name`` says and the facts do not; ``facts_text``: all blocks as rendered."""
+def edited_problems(
+    name: str, found: str, wanted: str, facts_text: str, claims: Sequence[str]
+) -> Iterator[str]:
+    """What the block ``name`` says and the facts do not.
+
+    ``facts_text``: all blocks as rendered; ``claims``: the sentences of it that
+    compare, which are kept or left out whole.
+    """
     if name in VERBATIM:
-        lines = {line.strip() for line in found.splitlines()}
-        for line in wanted.splitlines():
-            if line.strip() and line.strip() not in lines:
-                yield f"it must say {line.strip()!r}"
+        yield from _line_problems(found, wanted)
         return
     yield from _row_problems(found, wanted)
+    for claim in claims:
+        if claim in wanted and claim not in found:
+            yield f"it must say {claim!r}"
+    yield from _target_problems(found, facts_text)
     known = _beside(facts_text.splitlines())
     for line in found.splitlines():
         if line.lstrip().startswith("|") or line in wanted:
             continue
-        for number, pairs in _neighbours(line):
-            if not pairs & known:
+        for number, pairs in _neighbours(_without(line, claims)):
+            if not (
+                (pairs and pairs <= known) or (number, "after", _NAMES_THE_QUANT) in pairs & known
+            ):
                 yield f"no fact says {number}"
+
+
+def _without(line: str, claims: Sequence[str]) -> str:
+    for claim in claims:
+        line = line.replace(claim, "")
+    return line
+
+
+def _line_problems(found: str, wanted: str) -> Iterator[str]:
+    ours, theirs = ([line.strip() for line in text.splitlines()] for text in (wanted, found))
+    for line in ours:
+        if line and line not in theirs:
+            yield f"it must say {line!r}"
+    for line in theirs:
+        if line and line not in ours:
+            yield f"it says {line!r} as well: write that outside of the block"
+
+
+def _target_problems(found: str, facts_text: str) -> Iterator[str]:
+    """A link's words lead where the facts' link with these words does; pictures by their file."""
+    links = {text: target for image, text, target in _LINK.findall(facts_text) if not image}
+    pictures = {target: text for image, text, target in _LINK.findall(facts_text) if image}
+    for image, text, target in _LINK.findall(found):
+        if image and pictures.get(target, text) != text:
+            yield f"the words for {target} are other than the facts'"
+        elif not image and links.get(text, target) != target:
+            yield f"the link {text!r} leads to {target}, the facts' to {links[text]}"
 
 
 def _row_problems(found: str, wanted: str) -> Iterator[str]:
@@ -58,12 +101,12 @@ def _rows(text: str) -> dict[str, tuple[str, ...]]:
     return rows
 
 
-def _beside(lines: Iterable[str]) -> frozenset[tuple[str, str, str]]:
+def _beside(lines: Iterable[str]) -> frozenset[Pair]:
     """(number, side, word) of every number in the facts' text."""
     return frozenset(pair for line in lines for _, pairs in _neighbours(line) for pair in pairs)
 
 
-def _neighbours(line: str) -> Iterator[tuple[str, frozenset[tuple[str, str, str]]]]:
+def _neighbours(line: str) -> Iterator[tuple[str, frozenset[Pair]]]:
     tokens = [match[0].lower() for match in _TOKEN.finditer(line)]
     for place, token in enumerate(tokens):
         if not token.lstrip("+-")[:1].isdigit():

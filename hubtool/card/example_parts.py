@@ -7,7 +7,8 @@ from typing import Any
 
 from hubtool.artifact.stats import ComponentBits, KeptShare, PartSize, QuantStats, WidthShare
 from hubtool.card.facts import CardFacts, ModelTraits, build_facts
-from hubtool.card.provenance import BaselineFacts, LicenceFacts, Provenance
+from hubtool.card.provenance import BaselineFacts, Provenance, licence_facts
+from hubtool.licences.declared import LicenceTerms
 from hubtool.quantize.distance import Distance, Estimate
 from hubtool.quantize.optiq_files import MeasurementFacts
 from hubtool.quantize.verification import TextUse, UniformTwin, Verification
@@ -29,6 +30,11 @@ KINDS = (
 DOMAINS = ("prose", "reasoning", "code", "agent", "tool_call", "constraints")
 
 
+GEMMA = LicenceTerms(
+    BASE, REVISION, ("gemma",), None, "https://ai.google.dev/gemma/terms", ("LICENSE",)
+)
+
+
 def provenance(**changes: Any) -> Provenance:
     """The provenance of the card that started the project."""
     seed = Provenance(
@@ -39,17 +45,13 @@ def provenance(**changes: Any) -> Provenance:
         qat_evidence="its name",
         languages=(),
         base_tags=("gemma4",),
-        licence=LicenceFacts(
-            *(BASE, REVISION, ("gemma",), None, "https://ai.google.dev/gemma/terms"),
-            limit="Use is bound by the restrictions that the terms name.",
-            files=("LICENSE",),
-        ),
+        licence=licence_facts(GEMMA, GEMMA, frozenset({"LICENSE"})),
         licence_files=(FileHash("LICENSE", 8000, "a" * 64),),
         also_bound_by=(),
         measurement=MeasurementFacts(
             method="exact",
             reference="uniform4",
-            reference_reason="bf16 needs 15.9 GB, 11.2 GB are free",
+            reference_reason="bf16 needs 15.9 GB, 11.2 GB were free",
             calibration_sha256="c" * 64,
             domains=DOMAINS,
             samples=51,

@@ -98,7 +98,7 @@ def merge_metadata(
     kept = {
         key: value
         for key, value in card.data.items()
-        if (key not in OWNED and not (is_copied and _is_of_the_base(key)))
+        if (key not in OWNED and not (is_copied and is_of_the_base(key)))
         or (key == "language" and key not in wanted)
     }
     tags = card.data.get("tags")
@@ -110,7 +110,7 @@ def merge_metadata(
     return _dump(merged, newline), card.body
 
 
-def _is_of_the_base(key: str) -> bool:
+def is_of_the_base(key: str) -> bool:
     return key in FALSE_FOR_A_QUANT or key.startswith("extra_gated_")
 
 

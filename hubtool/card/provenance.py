@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, ClassVar
 
 from hubtool.base.source import Base
 from hubtool.card.templates import template_sha256
-from hubtool.licences.families import family_of
-from hubtool.licences.rules import LicenceTerms
+from hubtool.licences.declared import LicenceTerms
+from hubtool.licences.families import families_of
 from hubtool.licences.texts import path_in_quant
 from hubtool.quantize.imported import claims_of_folder
 from hubtool.quantize.optiq_files import (
@@ -221,7 +221,7 @@ def short_scores(scores: ScoreSet | None) -> ScoreSet | None:
 
 def licence_facts(base: LicenceTerms, owner: LicenceTerms, copied: frozenset[str]) -> LicenceFacts:
     """The terms of ``owner``, in the chain of ``base``; ``copied`` are texts that the quant has."""
-    family = family_of(owner)
+    families = families_of(owner)
     paths = (path_in_quant(base, owner, file) for file in owner.files)
     return LicenceFacts(
         repo=owner.repo,
@@ -229,11 +229,17 @@ def licence_facts(base: LicenceTerms, owner: LicenceTerms, copied: frozenset[str
         identifiers=owner.identifiers,
         name=owner.name,
         link=owner.link,
-        shown=family.shown,
-        limit=family.limit,
+        shown=_sentences(family.shown for family in families),
+        limit=_sentences(family.limit for family in families),
         files=tuple(path for path in paths if path in copied),
         choice=owner.choice,
     )
+
+
+def _sentences(parts: Iterable[str | None]) -> str | None:
+    """Each once, as sentences one after another; None for none."""
+    told = dict.fromkeys(part.rstrip(".") for part in parts if part)
+    return ". ".join(told) + "." if told else None
 
 
 def qat_evidence(base_repo: str, base_tags: Sequence[str]) -> str | None:

@@ -20,7 +20,7 @@ from hubtool.card.write import CardSources, Page, compose_page, lay_out
 from hubtool.console import SILENT, Console
 from hubtool.errors import PathNotFound
 from hubtool.licences.conflict import settle
-from hubtool.licences.families import require_accepted
+from hubtool.licences.families import require_accepted, require_name
 from hubtool.licences.rules import require_licence
 from hubtool.licences.texts import licence_texts
 from hubtool.quantize.optiq_files import read_verification
@@ -73,8 +73,7 @@ def recompose(folder: Path, look: Look, scores: ScoreSet | None = None) -> Page:
             "name its base and its repo with --base and --repo",
         )
     provenance = Provenance.of_folder(folder)
-    shown = look.of(provenance)
-    wish = _wish(shown, provenance.drafter, provenance.baseline, provenance.model_index)
+    wish = _wish(look.of(provenance), provenance)
     provenance = dataclasses.replace(
         provenance,
         template=Path(wish.template).name,
@@ -111,14 +110,15 @@ def compose_for(
     base = resolve_base(hub, base_repo, None, target_repo, console)
     base = dataclasses.replace(base, licences=settle(base.licences, accepted_licences))
     terms = require_licence(base.licences)
-    require_accepted(terms, target_repo.split("/")[1], accepted_licences)
+    require_accepted(terms, accepted_licences)
+    require_name(terms, target_repo.split("/")[1])
     texts = licence_texts(hub, terms, console)
     scores = scores or scores_in(folder)
-    against = scores.baseline_repo if scores else None
     known = Provenance.of_folder(folder) if (folder / FILE).is_file() else None
+    against = (scores.baseline_repo if scores else None) or (known.baseline if known else None)
     sources = CardSources(
         base=base,
-        wish=_wish(look.of(known), None, None, False),
+        wish=_wish(look.of(known), known),
         scores=scores,
         baseline=baseline_facts(hub, against, console) if against else None,
     )
@@ -131,18 +131,17 @@ def compose_for(
     )
 
 
-def _wish(
-    look: tuple[str, str], drafter: str | None, baseline: str | None, model_index: bool
-) -> CardWish:
+def _wish(look: tuple[str, str], known: Provenance | None) -> CardWish:
+    """What was asked of the card before, in this look."""
     template, brand = look
     return CardWish(
         template,
         template_sha256(template),
         brand,
         brand_sha256(brand),
-        drafter,
-        baseline,
-        model_index=model_index,
+        drafter=known.drafter if known else None,
+        baseline=known.baseline if known else None,
+        model_index=known.model_index if known else False,
     )
 
 

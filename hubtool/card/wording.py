@@ -22,6 +22,9 @@ from hubtool.card.score_wording import (
     undisclosed,
 )
 from hubtool.console import format_bytes
+from hubtool.licences.declared import label_of
+from hubtool.licences.notices import NOTICE_FILE, asks_for_notice
+from hubtool.quantize.optiq_files import TOOL
 from hubtool.scores.noise import LEVEL_PERCENT
 
 __all__ = [
@@ -47,6 +50,7 @@ __all__ = [
     "undisclosed",
     "uniform_comparison",
     "uniform_name",
+    "who_gets_what",
 ]
 
 DOMAIN_WORDS = {
@@ -54,6 +58,7 @@ DOMAIN_WORDS = {
     "constraints": "constraint-bearing instructions",
 }
 KEPT_SHOWN = 4
+SMALLEST_SHARE = 0.005  # of unquantized parameters that get a row; norms alone have less
 SAME_SIZE = 0.02  # relative difference of the weights' bytes
 ROUNDING_WORDS = {
     "search": "scales and biases searched, errors weighted by the inputs' second moments",
@@ -89,11 +94,10 @@ def size_comparison(facts: CardFacts) -> str | None:
 
 def detail_rows(facts: CardFacts) -> tuple[tuple[str, str], ...]:
     """The table of quantization details: (property, value) as plain text."""
-    most = facts.predominant
     rows = [
         ("Base", facts.base_repo + (" (QAT)" if facts.qat_evidence else "")),
         *([("Base revision", facts.base_revision)] if facts.base_revision else []),
-        *([("Predominant precision", f"{most.bits}-bit ({_share(most)})")] if most else []),
+        *_predominant_row(facts),
         *_width_rows(facts),
         ("Total quantized components", str(facts.components)),
         *_kept_rows(facts),
@@ -120,16 +124,26 @@ def detail_rows(facts: CardFacts) -> tuple[tuple[str, str], ...]:
 def change_notice(facts: CardFacts) -> str:
     """What was altered and by whom, as nearly every licence asks."""
     widths = listed([f"{share.bits} bit" for share in facts.widths])
-    parts = [
-        f"Changed by {facts.org}: the weights of {facts.components} components were rounded to "
-        f"{widths} and packed for MLX; names of tensors and configuration entries follow MLX."
-    ]
+    if facts.measurement or facts.made_by == TOOL:
+        parts = [
+            f"Changed by {facts.org}: the weights of {facts.components} components were rounded "
+            f"to {widths} and packed for MLX"
+        ]
+    else:
+        parts = [
+            f"Changed by {facts.org}, with another tool ({facts.made_by}): the weights of "
+            f"{facts.components} components were replaced by ones of {widths}, packed for MLX"
+        ]
+    parts[0] += "; names of tensors and configuration entries follow MLX."
     own = [part.files[0] for part in (facts.vision, facts.mtp) if part and "U32" not in part.dtypes]
     if own:
-        parts.append(f"The tensors in {listed(own)} are not quantized.")
-    new = ["those under optiq/"]
+        verb = "hold" if len(own) > 1 else "holds"
+        parts.append(f"{listed(own)} {verb} tensors of the base, repackaged and not quantized.")
+    new = ["this card", "those under optiq/"]
     new += ["those under assets/"] if facts.width_chart or facts.score_chart else []
-    parts.append(f"New files: {listed(['this card', *new])}.")
+    if any(asks_for_notice(one) for one in (facts.licence, *facts.also_bound_by)):
+        new.append(NOTICE_FILE)
+    parts.append(f"New files: {listed(new)}.")
     return " ".join(parts)
 
 
@@ -141,8 +155,7 @@ def licence_terms(licence: LicenceFacts) -> str | None:
 
 def licence_label(facts: CardFacts) -> str:
     """The licence by the base's own words."""
-    shown = ", ".join(facts.licence.identifiers)
-    return f"{facts.licence.name} ({shown})" if facts.licence.name else shown
+    return label_of(facts.licence)
 
 
 def _sidecar(part: PartSize) -> str:
@@ -152,6 +165,25 @@ def _sidecar(part: PartSize) -> str:
         return f"sidecar ({part.files[0]}), quantized"
     kinds = [names[dtype] for dtype in part.dtypes if dtype in names]
     return f"{listed(kinds)} sidecar ({part.files[0]}), not quantized".lstrip()
+
+
+def who_gets_what(facts: CardFacts) -> str:
+    """The widths of a measured allocation, and what decided between them."""
+    bits = [share.bits for share in facts.widths]
+    if len(bits) == 2:
+        return f"Sensitive components go to {bits[1]}-bit, robust ones stay at {bits[0]}-bit."
+    return (
+        f"Components have {listed([str(one) for one in bits[:-1]])} or {bits[-1]} bit: the more "
+        "sensitive one is for its size, the wider."
+    )
+
+
+def _predominant_row(facts: CardFacts) -> list[tuple[str, str]]:
+    """By share of parameters; nothing to say of a uniform quant."""
+    most = facts.predominant
+    if most is None or not facts.is_mixed:
+        return []
+    return [("Predominant precision", f"{most.bits}-bit ({_share(most)})")]
 
 
 def _width_rows(facts: CardFacts) -> list[tuple[str, str]]:
@@ -191,8 +223,9 @@ def _rounding_rows(facts: CardFacts) -> list[tuple[str, str]]:
 
 
 def _kept_rows(facts: CardFacts) -> list[tuple[str, str]]:
-    """What stays unquantized in the language model: the largest kinds, and how many are left."""
-    if not facts.kept:
+    """What stays unquantized: how much, and of the language model the largest kinds."""
+    share = facts.unquantized_parameters / facts.parameters if facts.parameters else 0.0
+    if not facts.kept and share < SMALLEST_SHARE:
         return []
     shown = [
         f"{kept.kind} ({f'{kept.matrices} x ' if kept.matrices > 1 else ''}{kept.dtype})"
@@ -200,7 +233,8 @@ def _kept_rows(facts: CardFacts) -> list[tuple[str, str]]:
     ]
     rest = len(facts.kept) - len(shown)
     shown += [f"{rest} more kind{'s' if rest > 1 else ''}"] if rest else []
-    return [("Kept unquantized", listed(shown))]
+    kinds = f": {listed(shown)}" if shown else ""
+    return [("Kept unquantized", f"{share:.1%} of all parameters{kinds}")]
 
 
 def _expert_rows(facts: CardFacts) -> list[tuple[str, str]]:

@@ -19,6 +19,7 @@ from hubtool.card.provenance import (
     BaselineFacts,
     CardWish,
     GitSource,
+    LicenceFacts,
     Provenance,
     provenance_of,
     short_scores,
@@ -26,7 +27,13 @@ from hubtool.card.provenance import (
 from hubtool.card.render import RenderedCard, render_card
 from hubtool.card.wording import change_notice
 from hubtool.errors import CardMetadataInvalid
-from hubtool.licences.families import NOTICE_FILE, family_of, notices
+from hubtool.licences.notices import (
+    asks_for_notice,
+    is_notice,
+    lines_of,
+    missing_lines,
+    notice_path,
+)
 from hubtool.licences.rules import require_licence
 from hubtool.quantize.allocation import Allocation
 from hubtool.quantize.optiq_files import write_optiq_files
@@ -97,7 +104,7 @@ class Page:
     provenance: Provenance
     scores: ScoreSet | None
     licence_texts: dict[str, bytes]
-    notice: str | None  # content of the file Notice, where a licence asks for one
+    notice: dict[str, bytes]  # path -> content of the Notice file, where a licence asks for one
     facts: CardFacts
     components: tuple[ComponentBits, ...]
 
@@ -124,9 +131,7 @@ class Page:
 
     def contents(self, folder: Path) -> dict[str, bytes]:
         """Path -> content of every file that belongs to the card of ``folder``, the card last."""
-        found: dict[str, bytes] = {**self.licence_texts, **self.charts}
-        if self.notice is not None:
-            found[NOTICE_FILE] = self.notice.encode()
+        found: dict[str, bytes] = {**self.licence_texts, **self.charts, **self.notice}
         if self.scores is not None:
             found[SCORES_FILE] = self.scores.as_text.encode()
         files = {*_paths(folder), *found, FILE, CARD_FILE}
@@ -204,18 +209,27 @@ def lay_out(
     )
 
 
-def _notice(facts: CardFacts, wish: CardWish, licence_texts: dict[str, bytes]) -> str | None:
-    """The line that a licence of the chain prints for it, then our change notice apart from it.
+def _notice(facts: CardFacts, wish: CardWish, licence_texts: dict[str, bytes]) -> dict[str, bytes]:
+    """Path -> content of the file with the lines that licences of the chain print for it.
 
-    None where none asks, where the base's own such file was copied, and where a card is rendered
-    anew without the texts: then the file that is there stays.
+    Our change notice stands apart from them. Empty where no licence asks, where the base's own
+    files say it already, and where a card is rendered anew without the texts: what is there stays.
     """
-    asked = any(family_of(one).notice for one in (facts.licence, *facts.also_bound_by))
-    copied = any(name.lower().startswith("notice") for name in licence_texts)
-    lines = (wish.notice.strip(),) if wish.notice else notices(licence_texts)
-    if not asked or copied or not lines:
-        return None
-    return "\n".join(lines) + f"\n\n{change_notice(facts)}\n"
+    asking = [one for one in (facts.licence, *facts.also_bound_by) if asks_for_notice(one)]
+    if not asking or not (licence_texts or wish.notice):
+        return {}
+    given = [wish.notice.strip()] if wish.notice else []
+    printed = [line for one in asking for line in lines_of(_own_texts(one, licence_texts))]
+    copied = {path: text.decode("utf-8", "replace") for path, text in licence_texts.items()}
+    lines = missing_lines(given or printed, [copied[path] for path in copied if is_notice(path)])
+    if not lines:
+        return {}
+    text = "\n".join((*lines, "", change_notice(facts), ""))
+    return {notice_path(licence_texts): text.encode()}
+
+
+def _own_texts(owner: LicenceFacts, licence_texts: dict[str, bytes]) -> dict[str, bytes]:
+    return {path: licence_texts[path] for path in owner.files if path in licence_texts}
 
 
 def sha256_of(content: bytes | None) -> str | None:

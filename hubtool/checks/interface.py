@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from hubtool.base.source import Base
+from hubtool.licences.declared import DeclaredLicence
 from hubtool.records import Record
 
 Result = Literal["pass", "fail", "warn", "skip"]
@@ -61,7 +62,8 @@ class CheckSubject:
     ``template`` and ``brand`` default to those that the folder's provenance
     names; with ``trust_remote_code`` Python files may be in the folder.
     ``origin`` is given for a repo on a Hub, whose weights are not here.
-    ``validate`` asks a Hub what it refuses in a card's text.
+    ``validate`` asks a Hub what it refuses in a card's text. ``licences`` is what
+    the base and its ancestors declare, where these were read without the base.
     """
 
     folder: Path
@@ -72,6 +74,12 @@ class CheckSubject:
     trust_remote_code: bool = False
     origin: RemoteOrigin | None = None
     validate: Callable[[str], tuple[str, ...]] | None = None
+    licences: tuple[DeclaredLicence, ...] = ()
+
+    @property
+    def declared(self) -> tuple[DeclaredLicence, ...]:
+        """The base's licence and its ancestors', as they declare them; empty if not read."""
+        return self.base.licences if self.base else self.licences
 
     @property
     def name(self) -> str:

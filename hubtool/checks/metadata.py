@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from hubtool.base.lineage import parents_of
 from hubtool.card.compose import CARD_FILE, has_towers
 from hubtool.card.frontmatter import FrontMatter, split_card
+from hubtool.card.metadata import is_of_the_base
 from hubtool.card.metadata_rules import metadata_problems
 from hubtool.card.provenance import FILE, Provenance
 from hubtool.checks.interface import CheckSubject, Finding, verdict
@@ -16,6 +18,7 @@ FINDS = {
     "metadata/hub": "the Hub's own validator accepts the front matter",
     "metadata/advice": "what some readers of the front matter stumble over",
     "metadata/base": "base model, relation and library are right",
+    "metadata/inherited": "nothing that is true of the base alone was copied",
     "metadata/modality": "the pipeline tag fits the towers",
 }
 
@@ -25,7 +28,8 @@ def check(subject: CheckSubject) -> Iterator[Finding]:
     card = card_of(subject)
     yield from _rules(card)
     yield _hub_rules(subject)
-    yield _base(card.data, base_repo(subject))
+    yield _base(card.data, base_of(subject)[0])
+    yield from _inherited(card.data)
     yield _modality(subject, card.data)
 
 
@@ -36,12 +40,14 @@ def card_of(subject: CheckSubject) -> FrontMatter:
     return split_card(text)
 
 
-def base_repo(subject: CheckSubject) -> str | None:
-    """The base's id: from its record, else from the folder's provenance."""
+def base_of(subject: CheckSubject) -> tuple[str | None, str | None]:
+    """(id, revision) of the base: from its record, the folder's provenance, or the card."""
     if subject.base is not None:
-        return subject.base.repo
-    known = (subject.folder / FILE).is_file()
-    return Provenance.of_folder(subject.folder).base_repo if known else None
+        return subject.base.repo, subject.base.revision
+    if (subject.folder / FILE).is_file():
+        known = Provenance.of_folder(subject.folder)
+        return known.base_repo, known.base_revision or None
+    return next(iter(parents_of(card_of(subject).data)), None), None
 
 
 def _rules(card: FrontMatter) -> Iterator[Finding]:
@@ -85,15 +91,28 @@ def _base(data: dict[str, Any], base: str | None) -> Finding:
         for key, value in wanted.items()
         if value is not None and data.get(key) not in (value, [value])
     ]
-    if base is None and not data.get("base_model"):
-        wrong.append("base_model is missing")
+    if base is None:
+        wrong.append("base_model is missing, or is no repo id")
     return verdict(
         "metadata/base",
         "; ".join(wrong) or None,
-        f"a quantized model of {base or data.get('base_model')} for mlx",
+        f"a quantized model of {base} for mlx",
         "render the card again: `hubtool card`",
         CARD_FILE,
     )
+
+
+def _inherited(data: dict[str, Any]) -> Iterator[Finding]:
+    """Fields that converters drag along: true of the base at most. The card keeps a person's."""
+    copied = [key for key in data if is_of_the_base(key) and key != "model-index"]
+    if copied:
+        yield Finding(
+            "metadata/inherited",
+            "warn",
+            f"true of a base, not of a quant: {', '.join(copied)}",
+            "take them out of the front matter, unless they were written for this quant",
+            CARD_FILE,
+        )
 
 
 def _modality(subject: CheckSubject, data: dict[str, Any]) -> Finding:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from hubtool.artifact.headers import read_remote_header, require_safe_path
+from hubtool.base.lineage import licence_chain
 from hubtool.base.source import RemoteFile
 from hubtool.checks.interface import CheckSubject, RemoteOrigin
+from hubtool.checks.metadata import base_of
 from hubtool.console import SILENT, Console, format_bytes
+from hubtool.errors import HubtoolError
 from hubtool.hub.client import HubClient
+from hubtool.licences.declared import DeclaredLicence
 
 READERS = 8  # files at a time
 LARGEST_BYTES = 50_000_000  # of a file that is no weights; the largest tokenizers have 35 MB
@@ -44,7 +49,7 @@ def fetch_subject(
         fetch = _Fetch(hub, state.repo, state.commit, folder)
         for file in pool.map(fetch, files):
             task.advance(1, file.path)
-    return CheckSubject(
+    subject = CheckSubject(
         folder=folder,
         template=template,
         brand=brand,
@@ -56,6 +61,19 @@ def fetch_subject(
             not_read=tuple(_not_read(files)),
         ),
     )
+    return dataclasses.replace(subject, licences=_declared(hub, subject, console))
+
+
+def _declared(
+    hub: HubClient, subject: CheckSubject, console: Console
+) -> tuple[DeclaredLicence, ...]:
+    """What the base and its ancestors declare, at the revision that was released; () if unknown."""
+    try:
+        base, revision = base_of(subject)
+        return licence_chain(hub, base, revision, console) if base else ()
+    except HubtoolError as error:
+        console.warn(f"the licence is not compared with the base's: {error.message}")
+        return ()
 
 
 class _Fetch:

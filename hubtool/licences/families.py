@@ -3,127 +3,135 @@
 from __future__ import annotations
 
 import functools
-import re
-from collections.abc import Mapping
 from importlib import resources
-from pathlib import PurePosixPath
-from typing import Protocol
+from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from hubtool.errors import LicenceUnclear
-from hubtool.licences.rules import LicenceTerms
+from hubtool.licences.declared import LicenceTerms, Named, label_of
 
-NOTICE_FILE = "Notice"
-# the line stands in quotation marks, within the sentence that asks for a file named Notice
-_NOTICE_LINE = re.compile(r"[\"“”']Notice[\"“”'].{0,300}?[\"“]([^\"“”]{20,600})[\"”]", re.DOTALL)
+OTHER = "other"  # the Hub's identifier for all that has a name and a link instead
 
 
 class Family(BaseModel):
-    """One row of ``families.yaml``, whose head says what each field means."""
+    """One row of ``licences.yaml``, whose head says what each field means."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     id: str
     identifiers: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     titles: tuple[str, ...] = ()
-    notice: bool = False
+    spoken: tuple[str, ...] = ()
+    redistribute: Literal["yes", "limited", "ask", "no"] = "yes"
+    files: tuple[Literal["text", "notice"], ...] = ("text",)
     shown: str | None = None
     starts_with: tuple[str, ...] = ()
     limit: str | None = None
     accept: bool = False
+    verified: bool = True
     source: str
 
-
-UNKNOWN = Family(
-    id="unknown", accept=True, source="unverified", limit="Read the licence before use."
-)
-
-
-class Named(Protocol):
-    """Whatever carries a licence's identifiers and its name."""
-
     @property
-    def identifiers(self) -> tuple[str, ...]: ...
-    @property
-    def name(self) -> str | None: ...
+    def notice(self) -> bool:
+        """Whether the licence wants a file named Notice."""
+        return "notice" in self.files
+
+    @model_validator(mode="after")
+    def _asks_where_nobody_read(self) -> Family:
+        if not (self.verified or self.accept):
+            raise ValueError(f"{self.id} is not verified, so it needs `accept`")
+        return self
 
 
-def family_of(terms: Named) -> Family:
-    """The family of a declaration; :data:`UNKNOWN` for one that is in no row."""
-    name = (terms.name or "").lower()
-    for family in families():
-        if set(terms.identifiers) & set(family.identifiers) or (name and name in family.names):
-            return family
-    return UNKNOWN
+def families_of(terms: Named) -> tuple[Family, ...]:
+    """The families of a declaration, one for each licence that it lists, in its order.
+
+    An identifier, or a name beside ``other``, that is in no row makes a family
+    of its own that nobody has read. Several licences bind together: which part
+    of a repo each covers is not for a program to say.
+    """
+    found = [_by_identifier(one) or _unread(one) for one in terms.identifiers if one != OTHER]
+    named = _by_name(terms.name or "")
+    if named is None and OTHER in terms.identifiers:
+        named = _unread(terms.name or OTHER)
+    return tuple(dict.fromkeys([*found, *([named] if named else [])]))
+
+
+def is_known(family: Family) -> bool:
+    """Whether it is a row of ours."""
+    return family in families()
 
 
 @functools.cache
 def families() -> tuple[Family, ...]:
     """Every row, in the order of the file."""
-    text = resources.files("hubtool.licences").joinpath("families.yaml").read_text("utf-8")
+    text = resources.files("hubtool.licences").joinpath("licences.yaml").read_text("utf-8")
     return tuple(Family(id=id_, **row) for id_, row in yaml.safe_load(text).items())
 
 
-def require_accepted(terms: LicenceTerms, quant_name: str, accepted: tuple[str, ...]) -> None:
-    """Refuse (LicenceUnclear) a quant that a family of the chain does not let through.
+def require_accepted(terms: LicenceTerms, accepted: tuple[str, ...]) -> None:
+    """Refuse (LicenceUnclear) what a family of the chain lets through with a person's word only.
 
-    ``accepted`` are the ids given with ``--accept-licence``; ``quant_name`` is
-    the target's name without its organisation.
+    ``accepted`` are given with ``--accept-licence``: the id of a family, or what the repo calls it.
     """
     for one in (terms, *terms.also_bound_by):
-        family = family_of(one)
-        label = one.name or ", ".join(one.identifiers)
-        if family.accept and not {family.id, label} & set(accepted):
+        for family in families_of(one):
+            words = _words_for(family, one)
+            if not family.accept or set(words) & set(accepted):
+                continue
             limit = f" {family.limit}" if family.limit else ""
             raise LicenceUnclear(
-                f"{one.repo}: {label}: this licence needs your explicit word.{limit} "
+                f"{one.repo}: {words[0]}: this licence needs your explicit word.{limit} "
                 f"(Obligations read from: {family.source})",
                 f"read it ({one.link or 'the LICENSE file of the repo'}), then add "
-                f"--accept-licence {label}",
-                licence=label,
-            )
-        if family.starts_with and not quant_name.lower().startswith(
-            tuple(prefix.lower() for prefix in family.starts_with)
-        ):
-            raise LicenceUnclear(
-                f"{quant_name}: {label} wants the name of a derivative to start with "
-                f"{' or '.join(family.starts_with)}",
-                f"choose --name {family.starts_with[0]}-{quant_name}",
+                f"--accept-licence {words[0]}",
+                licence=words[0],
             )
 
 
-def asks_for_notice(terms: LicenceTerms) -> bool:
-    """Whether a licence of the chain wants a file named Notice."""
-    return any(family_of(one).notice for one in (terms, *terms.also_bound_by))
-
-
-def missing_notice(terms: LicenceTerms, licence_texts: Mapping[str, bytes]) -> str | None:
-    """The licence whose Notice line is nowhere to be taken from; None if all is there.
-
-    ``licence_texts`` maps the base's licence files to their content.
-    """
+def name_problem(terms: LicenceTerms, quant_name: str) -> tuple[str, str] | None:
+    """(problem, remedy) where a licence wants another name for the quant (without organisation)."""
     for one in (terms, *terms.also_bound_by):
-        if family_of(one).notice and not notices(licence_texts):
-            return one.name or ", ".join(one.identifiers)
+        for family in families_of(one):
+            starts = tuple(prefix.lower() for prefix in family.starts_with)
+            if starts and not quant_name.lower().startswith(starts):
+                return (
+                    f"{quant_name}: {label_of(one)} wants the name of a derivative to start with "
+                    f"{' or '.join(family.starts_with)}",
+                    f"choose --name {family.starts_with[0]}-{quant_name}",
+                )
     return None
 
 
-def notices(licence_texts: Mapping[str, bytes]) -> tuple[str, ...]:
-    """The lines for a file named Notice: the base's own such file, else what its licence prints."""
-    named = [
-        text
-        for name, text in licence_texts.items()
-        if PurePosixPath(name).name.lower().startswith("notice")
-    ]
-    if named:
-        return tuple(text.decode("utf-8", "replace").strip() for text in named)
-    lines = (notice_line(text.decode("utf-8", "replace")) for text in licence_texts.values())
-    return tuple(dict.fromkeys(line for line in lines if line))
+def require_name(terms: LicenceTerms, quant_name: str) -> None:
+    """Refuse (LicenceUnclear) a quant's name that a licence of the chain wants otherwise."""
+    if problem := name_problem(terms, quant_name):
+        raise LicenceUnclear(*problem)
 
 
-def notice_line(licence_text: str) -> str | None:
-    """The line that an agreement wants in a file named Notice, as it prints it, else None."""
-    match = _NOTICE_LINE.search(licence_text)
-    return " ".join(match[1].split()) if match else None
+def _words_for(family: Family, one: Named) -> tuple[str, ...]:
+    """What may stand after ``--accept-licence`` for a family of ``one``; the first is shown."""
+    by_name = one.name if one.name and family in (_by_name(one.name), _unread(one.name)) else None
+    listed = [id_ for id_ in one.identifiers if id_ in family.identifiers]
+    return tuple(word for word in (by_name, *listed, family.id) if word)
+
+
+def _by_identifier(identifier: str) -> Family | None:
+    return next((one for one in families() if identifier in one.identifiers), None)
+
+
+def _by_name(name: str) -> Family | None:
+    return next((one for one in families() if name and name.lower() in one.names), None)
+
+
+def _unread(name: str) -> Family:
+    return Family(
+        id=name,
+        accept=True,
+        verified=False,
+        redistribute="ask",
+        source="unverified",
+        limit="Read the licence before use.",
+    )

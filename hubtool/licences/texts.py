@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hubtool.console import SILENT, Console
 from hubtool.errors import BaseGated, NotSignedIn
-from hubtool.licences.rules import LicenceTerms
+from hubtool.licences.declared import LicenceTerms
 
 if TYPE_CHECKING:
     from hubtool.hub.client import HubClient
@@ -23,6 +24,14 @@ def path_in_quant(terms: LicenceTerms, owner: LicenceTerms, file: str) -> str:
     if owner is terms:
         return file
     return f"{ANCESTORS_FOLDER}/{owner.repo.replace('/', '--')}/{file}"
+
+
+def texts_of(
+    owner: LicenceTerms, terms: LicenceTerms, texts: Mapping[str, bytes]
+) -> dict[str, bytes]:
+    """Those of a quant's licence ``texts`` (by their paths there) that came from ``owner``."""
+    paths = [path_in_quant(terms, owner, file) for file in owner.files]
+    return {path: texts[path] for path in paths if path in texts}
 
 
 def licence_texts(

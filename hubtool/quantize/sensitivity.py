@@ -61,7 +61,7 @@ class Sensitivity(Record):
     file that does not say how they were measured; both have no calibration.
     ``group_size`` is the one that keys leave out; ``group_sizes`` are all that
     were tried. ``reference_reason`` says why the reference is what it is ("bf16
-    needs 15.9 GB, 11.2 GB are free"). ``dtype`` is the arithmetic of the pass.
+    needs 15.9 GB, 11.2 GB were free"). ``dtype`` is the arithmetic of the pass.
     ``noise_floor`` is the KL in nats a token that the arithmetic alone makes.
     """
 

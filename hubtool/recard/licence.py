@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hubtool.base.lineage import ancestors_licences, read_declaration
+from hubtool.base.lineage import licence_chain
 from hubtool.card.provenance import LicenceFacts, Provenance, licence_facts
 from hubtool.console import Console
 from hubtool.licences.conflict import settle
@@ -58,12 +58,9 @@ class Licences:
             return self._found[base_repo]
 
     def _look_up(self, base_repo: str, org: str) -> FoundLicence:
-        state = self._hub.resolve_revision(base_repo)
-        files = self._hub.list_files(state.repo, state.commit)
-        own = read_declaration(self._hub, state, files, self._console)
-        above = ancestors_licences(self._hub, state.repo, state.card_metadata, self._console)
-        terms = require_licence(settle((own, *above), self._accepted))
-        require_accepted(terms, org, self._accepted)
+        chain = licence_chain(self._hub, base_repo, None, self._console)
+        terms = require_licence(settle(chain, self._accepted))
+        require_accepted(terms, self._accepted)
         texts = licence_texts(self._hub, terms, self._console)
         copied = frozenset(texts)
         return FoundLicence(

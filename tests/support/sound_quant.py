@@ -30,7 +30,7 @@ def write_sound_quant(folder: Path) -> None:
         base_repo=BASE,
         base_revision=REVISION,
         drafter=None,
-        licence=LicenceFacts(BASE, REVISION, ("mit",), None, None),
+        licence=LicenceFacts(BASE, REVISION, ("mit",), None, None, files=("LICENSE",)),
         licence_files=(hash_file(folder, "LICENSE"),),
         template="plain",
         brand="plain",

@@ -7,9 +7,11 @@ import dataclasses
 from hubtool.base.source import Base, resolve_base
 from hubtool.errors import LicenceUnclear
 from hubtool.licences.conflict import settle
-from hubtool.licences.families import asks_for_notice, missing_notice, require_accepted
-from hubtool.licences.rules import LicenceTerms, require_licence
-from hubtool.licences.texts import licence_texts
+from hubtool.licences.declared import LicenceTerms, label_of
+from hubtool.licences.families import require_accepted, require_name
+from hubtool.licences.notices import asks_for_notice, lines_of
+from hubtool.licences.rules import require_licence
+from hubtool.licences.texts import licence_texts, texts_of
 from hubtool.release.manifest import ReleaseManifest
 from hubtool.release.stage import Context, Stage
 
@@ -60,22 +62,26 @@ class Resolve(Stage[ResolveOptions, Base]):
         )
         base = dataclasses.replace(base, licences=settle(base.licences, want.accept_licences))
         terms = require_licence(base.licences)
-        require_accepted(terms, want.target_repo.split("/")[1], want.accept_licences)
-        if asks_for_notice(terms) and not want.notice:
-            _require_notice(context, base, terms)
+        require_accepted(terms, want.accept_licences)
+        require_name(terms, want.target_repo.split("/")[1])
+        if not want.notice:
+            _require_notice_lines(context, base, terms)
         context.console.fact("base", f"{base.repo} at {base.revision[:12]}")
-        context.console.fact("licence", terms.label)
+        context.console.fact("licence", label_of(terms))
         context.console.fact("to be published as", base.target_repo)
         return base
 
 
-def _require_notice(context: Context, base: Base, terms: LicenceTerms) -> None:
-    """Stop now rather than after hours if the line for the Notice file is not to be had."""
+def _require_notice_lines(context: Context, base: Base, terms: LicenceTerms) -> None:
+    """Stop now rather than after hours if a line for the Notice file is not to be had."""
+    asking = [one for one in (terms, *terms.also_bound_by) if asks_for_notice(one)]
+    if not asking:
+        return
     texts = licence_texts(context.hub, terms, context.console)
-    missing = missing_notice(terms, texts)
-    if missing is not None:
-        raise LicenceUnclear(
-            f"{base.repo}: {missing} asks for a file named Notice with a line that the licence "
-            "prints, and the repo does not hold that text",
-            "copy the line from the licence into a file and add --notice FILE",
-        )
+    for owner in asking:
+        if not lines_of(texts_of(owner, terms, texts)):
+            raise LicenceUnclear(
+                f"{base.repo}: {label_of(owner)} of {owner.repo} asks for a file named Notice with "
+                "a line that the licence prints, and that repo does not hold the text",
+                "copy the line from the licence into a file and add --notice FILE",
+            )

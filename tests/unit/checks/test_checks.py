@@ -315,7 +315,7 @@ def test_a_card_without_a_base_fails_although_nothing_says_which_it_is(quant: Pa
     replace("README.md", f"base_model: {BASE}\n", "")(quant)
     found = {one.id: one for one in metadata.check(CheckSubject(quant))}
     assert found["metadata/base"].result == "fail"
-    assert found["metadata/base"].message == "base_model is missing"
+    assert found["metadata/base"].message == "base_model is missing, or is no repo id"
 
 
 @pytest.mark.parametrize("content", ["{", "[]"])

@@ -9,7 +9,7 @@ import pytest
 
 from hubtool.errors import LicenceForbids, LicenceUnclear
 from hubtool.licences.conflict import (
-    NO_DERIVATIVES,
+    NO_KNOWN_TEXT,
     families_of_prose,
     family_of_text,
     is_licence_text,
@@ -50,8 +50,8 @@ def test_every_family_that_can_be_redistributed_has_a_title_or_no_text_was_read(
     [
         ("Apache License\n      Version 2.0, January 2004", "apache"),
         ("Modified MIT License\n\nPermission is hereby granted, free of charge", "kimi"),
-        ("Creative Commons Attribution-NoDerivatives 4.0 International", NO_DERIVATIVES),
-        ("Creative Commons Attribution-NonCommercial-NoDerivatives 4.0", NO_DERIVATIVES),
+        ("Creative Commons Attribution-NoDerivatives 4.0 International", "cc-by-nd"),
+        ("Creative Commons Attribution-NonCommercial-NoDerivatives 4.0", "cc-by-nc-nd"),
         ("Tongyi Qianwen LICENSE AGREEMENT", "tongyi-qianwen"),
         ("META LLAMA 3 COMMUNITY LICENSE AGREEMENT", "llama3"),
         ("Terms of the Tiny Lab. " + "x" * 4000 + "MIT License", None),
@@ -114,4 +114,49 @@ def test_the_choice_is_kept_for_the_card() -> None:
 
 def test_a_text_without_derivatives_is_refused_whatever_the_card_says() -> None:
     with pytest.raises(LicenceForbids, match="no derivatives"):
-        settle([conflicting(text_families=(NO_DERIVATIVES,))], ["apache-2.0"])
+        settle([conflicting(text_families=("cc-by-nd",))], ["apache-2.0"])
+
+
+@pytest.mark.parametrize(
+    ("body", "family"),
+    [
+        ("License: Gemma Terms of Use", "gemma"),
+        ("**License:** Gemma Terms of Use", "gemma"),
+        ("- **License:** [Gemma](https://ai.google.dev/gemma/terms)", "gemma"),
+        ("**License**: Apache 2.0 | **Authors**: Somebody", "apache"),
+        ("## Terms of Use\n\nGemma Terms of Use apply.", "gemma"),
+        ("License\n-------\n\nCC BY-NC 4.0 only", "cc-by-nc"),
+        ("# Licence\n\nSee cc-by-nd-4.0", "cc-by-nd"),
+        ("# License\n\nMIT", "mit"),
+    ],
+)
+def test_prose_is_read_in_the_forms_that_cards_use(body: str, family: str) -> None:
+    assert families_of_prose(body) == (family,)
+
+
+@pytest.mark.parametrize("name", ["gpl", "agpl", "lgpl", "bsd", "eupl", "mpl"])
+def test_a_text_of_another_common_licence_is_seen(name: str) -> None:
+    (family,) = (one for one in families() if one.id == name)
+    with pytest.raises(LicenceUnclear, match=f"its licence text is {name}"):
+        settle([conflicting(text_families=(family.id,))])
+
+
+def test_a_text_that_nobody_knows_asks_for_a_word_beside_a_known_licence() -> None:
+    with pytest.raises(LicenceUnclear, match=NO_KNOWN_TEXT) as caught:
+        settle([conflicting(text_families=(NO_KNOWN_TEXT,))])
+    assert caught.value.remedy.endswith("--accept-licence apache-2.0")
+    own = dataclasses.replace(declared("other", name="tiny-1"), text_families=(NO_KNOWN_TEXT,))
+    assert settle([own]) == (own,)  # this one asks for a word in any case
+
+
+def test_of_several_licences_a_text_may_tell_one() -> None:
+    both = dataclasses.replace(declared("apache-2.0", "mit"), text_families=("mit",))
+    assert settle([both]) == (both,)
+
+
+def test_an_ancestor_that_could_not_be_read_asks_for_a_word() -> None:
+    lost = DeclaredLicence("gone/model", "", (), None, None, (), unread="no repo gone/model")
+    with pytest.raises(LicenceUnclear, match="gone/model could not be read") as caught:
+        settle([conflicting(), lost])
+    assert caught.value.remedy.endswith("--accept-licence gone/model")
+    assert settle([conflicting(), lost], ["gone/model"])[1] == lost

@@ -1,27 +1,24 @@
-"""What each licence family asks: acceptance, names, phrases, the Notice line."""
+"""What each licence family asks: acceptance, names, phrases, limits."""
 
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
-from hubtool.errors import LicenceUnclear
+from hubtool.card.provenance import licence_facts
+from hubtool.errors import LicenceForbids, LicenceUnclear
+from hubtool.licences.declared import LicenceTerms
 from hubtool.licences.families import (
     Family,
     families,
-    family_of,
-    missing_notice,
-    notice_line,
-    notices,
+    families_of,
+    is_known,
     require_accepted,
+    require_name,
 )
 from hubtool.licences.identifiers import LICENCE_IDENTIFIERS
-from hubtool.licences.rules import LicenceTerms, require_licence
+from hubtool.licences.rules import require_licence
 from tests.unit.licences.test_rules import declared
-
-# sentences of the shape that agreements print, not their words
-AGREEMENT = """4. Copies. You must keep, in every copy, a text file named “Notice” distributed with it,
-that reads: “{line}” and nothing else."""
-LINE = "Tiny Model is made available under the Tiny Community License, Copyright (c) Tiny Lab."
 
 
 def terms_of(family: Family) -> LicenceTerms:
@@ -30,50 +27,73 @@ def terms_of(family: Family) -> LicenceTerms:
     return require_licence([declared("other", name=family.names[0])])
 
 
-@pytest.mark.parametrize("family", families(), ids=lambda family: family.id)
+FORBIDDING = [family for family in families() if family.redistribute == "no"]
+ALLOWED = [family for family in families() if family.redistribute != "no"]
+
+
+@pytest.mark.parametrize("family", ALLOWED, ids=lambda family: family.id)
 def test_every_family_is_found_by_its_declaration_and_has_a_source(family: Family) -> None:
     terms = terms_of(family)
-    assert family_of(terms) == family
+    assert families_of(terms) == (family,)
     assert family.source
     assert set(family.identifiers) <= set(LICENCE_IDENTIFIERS)
-    name = f"{family.starts_with[0]}-8B-4bit" if family.starts_with else "Anything-4bit"
     label = terms.name or terms.identifiers[0]
-    require_accepted(terms, name, (label,))
+    require_accepted(terms, (label,))
+    require_accepted(terms, (family.id,))
     if family.accept:
         with pytest.raises(LicenceUnclear, match="needs your explicit word") as caught:
-            require_accepted(terms, name, ())
+            require_accepted(terms, ())
         assert f"--accept-licence {label}" in caught.value.remedy
     if family.starts_with:
+        require_name(terms, f"{family.starts_with[0]}-8B-4bit")
         with pytest.raises(LicenceUnclear, match="to start with"):
-            require_accepted(terms, "Anything-4bit", (label,))
-    text = {"LICENSE": AGREEMENT.format(line=LINE).encode()}
-    assert missing_notice(terms, text) is None
-    assert missing_notice(terms, {}) == (label if family.notice else None)
+            require_name(terms, "Anything-4bit")
+    else:
+        require_name(terms, "Anything-4bit")
 
 
-def test_unverified_families_ask_for_a_word() -> None:
-    assert {family.id for family in families() if family.source == "unverified"} <= {
-        family.id for family in families() if family.accept
-    }
-    assert family_of(require_licence([declared("other", name="brand-new")])).accept
+@pytest.mark.parametrize("family", FORBIDDING, ids=lambda family: family.id)
+def test_a_family_without_derivatives_is_refused(family: Family) -> None:
+    with pytest.raises(LicenceForbids):
+        terms_of(family)
+
+
+def test_what_nobody_read_asks_for_a_word() -> None:
+    assert all(family.accept for family in families() if not family.verified)
+    (new,) = families_of(require_licence([declared("other", name="brand-new")]))
+    assert (new.id, new.accept, is_known(new)) == ("brand-new", True, False)
+    with pytest.raises(ValidationError, match="needs `accept`"):
+        Family(id="x", verified=False, source="unverified")
+
+
+def test_every_licence_of_a_list_binds() -> None:
+    terms = require_licence([declared("apache-2.0", "cc-by-nc-4.0", "llama3.1")])
+    assert [family.id for family in families_of(terms)] == ["apache", "cc-by-nc", "llama3.1"]
+    with pytest.raises(LicenceUnclear, match="For non-commercial use only"):
+        require_accepted(terms, ("llama3.1",))
+    require_accepted(terms, ("llama3.1", "cc-by-nc-4.0"))
+    with pytest.raises(LicenceUnclear, match="to start with"):
+        require_name(terms, "My-Model")
+    facts = licence_facts(terms, terms, frozenset())
+    assert facts.shown == "Built with Llama."
+    assert facts.limit is not None
+    assert facts.limit.startswith("For non-commercial use only. Use is bound")
+
+
+def test_a_name_beside_other_identifiers_counts() -> None:
+    terms = require_licence([declared("mit", "other", name="deepseek")])
+    assert [family.id for family in families_of(terms)] == ["mit", "deepseek"]
+    odd = require_licence([declared("mit", "brand-new")])
+    with pytest.raises(LicenceUnclear, match="brand-new: this licence needs your explicit word"):
+        require_accepted(odd, ())
+    require_accepted(odd, ("brand-new",))
 
 
 def test_the_licence_of_an_ancestor_counts_as_well() -> None:
-    chain = [declared("apache-2.0"), declared("llama3.1", repo="meta/llama")]
+    terms = require_licence([declared("apache-2.0"), declared("llama3.1", repo="meta/llama")])
     with pytest.raises(LicenceUnclear, match=r"llama3\.1: this licence needs your explicit word"):
-        require_accepted(require_licence(chain), "Llama-My-Model-4bit", ())
+        require_accepted(terms, ())
     with pytest.raises(LicenceUnclear, match=r"llama3\.1 wants the name"):
-        require_accepted(require_licence(chain), "My-Model-4bit", ("llama3.1",))
-    require_accepted(require_licence(chain), "Llama-My-Model-4bit", ("llama3.1",))
-
-
-@pytest.mark.parametrize("quotes", ["“”", '""'])
-def test_the_notice_line_is_taken_as_it_is_printed(quotes: str) -> None:
-    text = AGREEMENT.format(line=LINE).replace("“", quotes[0]).replace("”", quotes[1])
-    assert notice_line(text) == LINE
-    assert notice_line(text.replace("Notice", "Remark")) is None
-
-
-def test_a_notice_of_the_base_goes_before_the_printed_line() -> None:
-    texts = {"LICENSE": AGREEMENT.format(line=LINE).encode(), "NOTICE": b"Theirs.\n"}
-    assert notices(texts) == ("Theirs.",)
+        require_name(terms, "My-Model-4bit")
+    require_accepted(terms, ("llama3.1",))
+    require_name(terms, "Llama-My-Model-4bit")

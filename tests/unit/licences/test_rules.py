@@ -6,6 +6,7 @@ import pytest
 
 from hubtool.base.source import DeclaredLicence
 from hubtool.errors import LicenceForbids, LicenceMissing, LicenceUnclear
+from hubtool.licences.declared import label_of
 from hubtool.licences.files import is_licence_file
 from hubtool.licences.rules import require_licence
 
@@ -29,10 +30,10 @@ def test_fields_are_copied() -> None:
         "https://x/y",
         ("LICENSE",),
     )
-    assert terms.label == "tiny-1 (other)"
+    assert label_of(terms) == "tiny-1 (other)"
 
 
-@pytest.mark.parametrize("identifiers", [(), ("unknown",)])
+@pytest.mark.parametrize("identifiers", [(), ("unknown",), ("mit", "unknown")])
 def test_no_licence_means_no_permission(identifiers: tuple[str, ...]) -> None:
     with pytest.raises(LicenceMissing, match=r"acme/base: README\.md: license"):
         require_licence([declared(*identifiers)])
