@@ -46,14 +46,22 @@ def measure(
 
     Example: hubtool measure ./SmolLM2-135M-Instruct --out sensitivity.json
     """
-    console = open_console(json_output)
     if verify is not None:
         from hubtool.cli.verify import run_verify
 
+        console = open_console(json_output)
         run_verify(
             model, verify, tokens=tokens, trust_remote_code=trust_remote_code, console=console
         )
         return
+
+    from hubtool.console import SILENT
+    from hubtool.quantize.blas import prefer_fast_blas
+    from hubtool.quantize.team import join_team
+
+    prefer_fast_blas()  # before mlx is imported, and the team is mlx's
+    team = join_team()
+    console = open_console(json_output) if team.leads else SILENT
 
     from hubtool.quantize.calibration import load_mix
     from hubtool.quantize.checkpoint import FILE_NAME
@@ -84,7 +92,10 @@ def measure(
         checkpoint_folder=out.absolute().parent,
         console=console,
         trust_remote_code=trust_remote_code,
+        team=team,
     )
+    if not team.leads:
+        return
     result.write(out)
     (out.absolute().parent / FILE_NAME).unlink()
     console.data(result.to_json())

@@ -27,6 +27,12 @@ class Checkpoint:
     reference_reason: str
     done: int = 0
     sums: Sums = dataclasses.field(default_factory=dict)
+    writes: bool = True  # of several processes one does
+
+    def state(self) -> dict[str, Any]:
+        """What the file holds, as JSON."""
+        own = {"path", "writes"}
+        return {key: value for key, value in dataclasses.asdict(self).items() if key not in own}
 
     @classmethod
     def load(cls, folder: Path, fingerprint: str) -> Checkpoint | None:
@@ -47,8 +53,8 @@ class Checkpoint:
             for bits, value in widths.items():
                 mine[bits] = mine.get(bits, 0.0) + value
         self.done += 1
-        state = {key: value for key, value in dataclasses.asdict(self).items() if key != "path"}
-        write_whole(self.path, json.dumps(state))
+        if self.writes:
+            write_whole(self.path, json.dumps(self.state()))
 
 
 def fingerprint_of_inputs(model_folder: Path, inputs: dict[str, Any]) -> str:

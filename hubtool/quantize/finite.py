@@ -34,10 +34,10 @@ def require_finite(sums: Mapping[str, Mapping[str, float]]) -> None:
                 )
 
 
-def blame_activations(uses: Sequence[Use], window: int) -> MeasureFailed:
+def blame_activations(uses: Sequence[Use]) -> MeasureFailed:
     """The error that names the component after which activations are not finite.
 
-    ``uses`` are of a whole pass, in order; ``window`` counts from zero.
+    ``uses`` are of a whole pass, in order.
     """
     import mlx.core as mx
 
@@ -52,7 +52,7 @@ def blame_activations(uses: Sequence[Use], window: int) -> MeasureFailed:
             break
         before = use.component
     return MeasureFailed(
-        f"{before.name}: the activations after it are NaN or infinite (window {window + 1})",
+        f"{before.name}: the activations after it are NaN or infinite",
         REMEDY,
         component=before.name,
     )

@@ -1,158 +1,165 @@
-"""Sensitivities of all components from one backward pass a window.
+"""Sensitivities of all components from one backward pass.
 
 To second order KL(p || p') = 1/2 d^T F d for a small change d of the logits,
-F being the Fisher matrix of the softmax [Amari 1998; Martens 2020, section 9].
-F = E[s s^T] over labels y drawn from p itself, s = grad log p(y). So with one
-label drawn a position, and g_t the gradient of the summed log-likelihood at a
-component's output for input x_t,
+F = diag(p) - p p^T being the Fisher matrix of the softmax [Amari 1998; Martens
+2020, section 9]. F = E[s s^T] for s = (I - p 1^T) (sqrt(p) * signs), with a
+random sign for each token of the vocabulary. So with g_t the gradient of the
+sum of s . logits at a component's output for input x_t,
 
-    KL(component at width b) ~= 1/2 mean_t (g_t . (Q_b(W) - W) x_t)^2.
+    KL(component rounded) ~= 1/2 mean (sum g_t . (Q(W) - W) x_t)^2.
 
-Cross terms between input positions are dropped (the K-FAC assumption
-[Martens and Grosse 2015]); labels are independent, so terms between predicted
-positions vanish in expectation. docs/explanation/measuring.md says how well
-it holds.
+Labels drawn from p have the same F; signs stray less, since every draw is of
+the usual size. ``quadratics`` says over what the inner sum runs.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hubtool.quantize.finite import blame_activations, number_of, require_finite
+from hubtool.errors import MeasureFailed
+from hubtool.quantize.batches import Group, grouped
+from hubtool.quantize.exact import ExactMethod
+from hubtool.quantize.finite import blame_activations, require_finite
+from hubtool.quantize.gradients import Score, Watched, watch
 from hubtool.quantize.method import Step, Subject, Sums
-from hubtool.quantize.running import Tape, Use
-from hubtool.quantize.weights import rounding_error
+from hubtool.quantize.nats import as_numpy, normalised
+from hubtool.quantize.quadratics import quadratic, segments_of
+from hubtool.quantize.reference import STEP_BYTES
+from hubtool.quantize.running import Tape
 
 if TYPE_CHECKING:
     import mlx.core as mx
 
-# Elements of dW handled at once: bounds the float32 copies of a large
-# vocabulary's matrix to a few hundred MB.
-MOST_ELEMENTS = 1 << 26
-# Tokens whose activations and gradients are held at once.
-STEP_TOKENS = 512
+    from hubtool.quantize.nats import Floats
+    from hubtool.quantize.team import Team
 
-Watched = tuple[Use, list["mx.array"]]  # a use and the gradients at its outputs
+# Tokens of a step at most: what is measured between two writes of the checkpoint.
+STEP_TOKENS = 4096
+# Tokens that are computed together, and that one of several machines takes at a time.
+BATCH_TOKENS = 256
 
 
 class FisherMethod:
-    """Each step: forward and backward for a few windows, then a quadratic form a component."""
+    """Each step: forward, backward block by block, and a quadratic form a component.
+
+    Components that no gradient reaches (behind a kernel without one, say) are
+    measured by ``exact``.
+    """
+
+    def __init__(self, exact: ExactMethod) -> None:
+        self._exact = exact
 
     def steps(self, subject: Subject) -> Sequence[Step]:
         return [
-            Step(f"window {numbers[-1] + 1}", sum(len(subject.windows[n]) for n in numbers))
-            for numbers in _grouped(subject.windows)
+            Step(f"position {group[0].first}", sum(batch.positions for batch in group))
+            for group in self._groups(subject)
         ]
 
-    def run_step(self, subject: Subject, step: int) -> Sums:
-        watched: dict[str, list[Watched]] = {}
-        for number in _grouped(subject.windows)[step]:
-            for use, gradients in _differentiate(subject, number):
-                watched.setdefault(use.component.name, []).append((use, gradients))
-        sums: Sums = {}
-        for name, weight in subject.source.weights([one.name for one in subject.components]):
-            uses = watched.pop(name, [])  # dropped after this turn: inputs and gradients can go
-            sums[name] = {
-                str(bits): _quadratic(subject, uses, weight, bits)
-                for bits in subject.candidate_bits
-            }
+    def run_step(self, subject: Subject, step: int, team: Team) -> Sums:
+        whole = self._groups(subject)[step]
+        sums, unused = self._share(subject, whole[team.rank :: team.size])
+        sums = team.added(sums)
+        without = set.intersection(*map(set, team.gathered(sorted(unused))))
+        silent = [
+            one
+            for one in subject.components
+            if one.name not in without and not any(sums[one.name].values())
+        ]
+        if silent:
+            windows = [window for batch in whole for window in batch.windows]
+            found = self._exact.probe_all(subject, windows, silent[team.rank :: team.size])
+            sums |= team.added(found)
         require_finite(sums)
         return sums
 
+    def _share(self, subject: Subject, group: Group) -> tuple[Sums, set[str]]:
+        """What ``group`` adds, and the components that it does not use."""
+        sums: Sums = {
+            one.name: dict.fromkeys(subject.choices_of(one), 0.0) for one in subject.components
+        }
+        unused = set(sums)
+        subject.running.differentiable(True)
+        try:
+            for portion in watch(subject.running, group, _score(subject)):
+                unused -= {use.component.name for use, _ in portion}
+                _add(subject, portion, sums)
+        except NotFinite:
+            raise _blame(subject, group) from None
+        except ValueError as error:  # mlx's, for an operation without a gradient
+            if "vjp" not in str(error):
+                raise
+            unused.clear()  # what comes before that operation is measured otherwise
+        finally:
+            subject.running.differentiable(False)
+        return sums, unused
 
-def _grouped(windows: Sequence[Sequence[int]]) -> list[list[int]]:
-    """Numbers of consecutive windows, taken together up to ``STEP_TOKENS`` tokens.
-
-    Rounding the weights costs the same for every step, however few its tokens.
-    """
-    groups: list[list[int]] = []
-    held = 0
-    for number, window in enumerate(windows):
-        if not groups or held + len(window) > STEP_TOKENS:
-            groups.append([])
-            held = 0
-        groups[-1].append(number)
-        held += len(window)
-    return groups
+    def _groups(self, subject: Subject) -> tuple[Group, ...]:
+        return grouped(subject.windows, step_tokens(subject), BATCH_TOKENS)
 
 
-def _differentiate(subject: Subject, number: int) -> list[Watched]:
-    """Every use of a component in this window, with the gradients at its outputs, evaluated."""
-    import mlx.core as mx
+class NotFinite(Exception):
+    """A prediction is NaN or infinite."""
 
-    tokens = subject.windows[number]
-    key = mx.random.split(mx.random.key(subject.seed), len(subject.windows))[number]
-    shapes = Tape()
-    subject.running.logits(tokens, shapes)  # builds the graph only; nothing is computed
+
+def _blame(subject: Subject, group: Group) -> MeasureFailed:
     tape = Tape()
-
-    def log_likelihood(probes: list[mx.array]) -> mx.array:
-        nonlocal tape
-        tape = Tape(probes)
-        logits = subject.running.logits(tokens, tape)
-        labels = mx.random.categorical(mx.stop_gradient(logits), key=key)
-        chosen = mx.take_along_axis(logits, labels[:, None], axis=-1)[:, 0]
-        return (chosen - mx.logsumexp(logits, axis=-1)).sum()
-
-    zero = mx.zeros(())
-    probes = [mx.broadcast_to(zero, shape) for use in shapes.uses for shape in use.shapes]
-    value, gradients = mx.value_and_grad(log_likelihood)(probes)
-    mx.eval(value, gradients, [use.args for use in tape.uses])
-    if not math.isfinite(number_of(value)):
-        raise blame_activations(tape.uses, number)
-    taken = iter(gradients)
-    return [(use, [next(taken) for _ in use.shapes]) for use in tape.uses]
+    for batch in group:
+        subject.running.forward(batch.ids(), tape)
+    return blame_activations(tape.uses)
 
 
-def _quadratic(subject: Subject, watched: Sequence[Watched], weight: mx.array, bits: int) -> float:
-    """1/2 sum over rows of (g . dW x)^2 in nats, over all uses of one component.
+def step_tokens(subject: Subject) -> int:
+    """How many tokens' activations fit into ``STEP_BYTES``. Depends on the model alone."""
+    shapes = [one.module.weight.shape for one in subject.components]
+    blocks = max(1, subject.running.block_count)
+    held = sum(shape[-1] + 2 * shape[-2] for shape in shapes if len(shape) == 2)
+    vocabulary = max(shape[-2] for shape in shapes)
+    width = min(shape[-1] for shape in shapes)
+    floats = 2 * held / blocks + width * blocks + 2 * vocabulary
+    return min(STEP_TOKENS, max(64, int(STEP_BYTES / (4 * floats))))
 
-    Uses (the two of a tied embedding, a layer called twice) count one by one:
-    their rows belong to different positions of the graph.
-    """
+
+def _add(subject: Subject, portion: list[Watched], sums: Sums) -> None:
+    """What the uses in ``portion`` contribute."""
+    segments = segments_of(subject.windows)
+    by_name: dict[str, list[Watched]] = {}
+    while portion:
+        use, gradients = portion.pop()
+        by_name.setdefault(use.component.name, []).append((use, gradients))
+    for name, weight in subject.source.weights(list(by_name)):
+        watched = by_name.pop(name)
+        choices = subject.choices_of(watched[0][0].component)
+        values = quadratic(watched[::-1], weight, list(choices.values()), segments)
+        for key, value in zip(choices, values, strict=True):
+            sums[name][key] += value
+
+
+def _score(subject: Subject) -> Score:
+    """The cotangent of logits: for each position its own s, whatever it is computed with."""
     import mlx.core as mx
+    import numpy as np
 
-    group = subject.group_size
-    alongs = []
-    for use, gradients in watched:
-        if not use.multiplies:
-            # what is looked up are rows of W, and groups lie within rows:
-            # rounding the rows is rounding the matrix and looking them up
-            changes = [rounding_error(rows, group, bits) for rows in use.outputs_with(weight)]
-            alongs.append(_along(gradients, changes))
-    products = [one for one in watched if one[0].multiplies]
-    if products:
-        alongs += _along_products(subject, products, weight, bits)
-    total = sum(((along * along).sum() for along in alongs), mx.zeros(()))
-    return 0.5 * number_of(total)
+    def score(logits: mx.array, first: int) -> mx.array:
+        mx.eval(logits)
+        log_p = normalised(as_numpy(logits))
+        if not np.isfinite(log_p).all():
+            raise NotFinite
+        return mx.array(_signed(log_p, subject.seed, first))
+
+    return score
 
 
-def _along_products(
-    subject: Subject, products: Sequence[Watched], weight: mx.array, bits: int
-) -> list[mx.array]:
-    """g . dW x for every row of every use, with dW made once, in blocks of output channels."""
-    outputs = weight.shape[-2]
-    # fused projections split their output themselves, so they are not cut
-    whole = weight.size <= MOST_ELEMENTS or len(products[0][1]) > 1
-    height = outputs if whole else max(1, MOST_ELEMENTS * outputs // weight.size)
-    alongs: list[mx.array] = []
-    for start in range(0, outputs, height):
-        block = slice(start, start + height)
-        error = rounding_error(weight[..., block, :], subject.group_size, bits)
-        error = subject.running.lay_out(error)
-        parts = [
-            _along(gradients if whole else [gradients[0][..., block]], use.outputs_with(error))
-            for use, gradients in products
-        ]
-        alongs = [a + b for a, b in zip(alongs, parts, strict=True)] if alongs else parts
-    return alongs
+def _signed(log_p: Floats, seed: int, first: int) -> Floats:
+    """s for every row of ``log_p``; row i is position ``first`` + i of the run."""
+    import numpy as np
 
-
-def _along(gradients: Sequence[mx.array], changes: Sequence[mx.array]) -> mx.array:
-    """The change of log-likelihood that each row of a call's outputs makes, to first order."""
-    import mlx.core as mx
-
-    pairs = zip(gradients, changes, strict=True)
-    return sum(((g * change).sum(axis=-1) for g, change in pairs), mx.zeros(()))
+    for row, values in enumerate(log_p):
+        draw = np.random.default_rng([seed, first + row])
+        bits = np.unpackbits(np.frombuffer(draw.bytes(len(values) // 8 + 1), np.uint8))
+        sign_bits = bits[: len(values)].astype(np.uint32) << np.uint32(31)
+        root = np.exp(values * np.float32(0.5))
+        p = root * root
+        root.view(np.uint32)[...] ^= sign_bits
+        values[...] = root - p * root.sum()
+    return log_p

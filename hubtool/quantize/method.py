@@ -6,14 +6,16 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from hubtool.quantize.choice import Choice
 from hubtool.quantize.components import Component
 
 if TYPE_CHECKING:
     import mlx.core as mx
 
     from hubtool.quantize.running import RunningModel
+    from hubtool.quantize.team import Team
 
-Sums = dict[str, dict[str, float]]  # component -> width -> KL summed over positions, in nats
+Sums = dict[str, dict[str, float]]  # component -> choice -> KL summed over positions, in nats
 
 
 class WeightSource(Protocol):
@@ -25,15 +27,27 @@ class WeightSource(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
-    """What is measured: a running model, its components, the widths, and the windows of tokens."""
+    """What is measured: a running model, its components, the choices, and the windows of tokens.
+
+    ``group_size`` is the one that a choice's key leaves out.
+    """
 
     running: RunningModel
     components: tuple[Component, ...]
     source: WeightSource
-    candidate_bits: tuple[int, ...]
+    choices: tuple[Choice, ...]
     group_size: int
     windows: tuple[tuple[int, ...], ...]
     seed: int
+
+    def choices_of(self, component: Component) -> dict[str, Choice]:
+        """The choices that ``component`` can have, by key."""
+        input_dims = component.module.weight.shape[-1]
+        return {
+            choice.key(self.group_size): choice
+            for choice in self.choices
+            if choice.is_quantized and choice.fits(input_dims)
+        }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,8 +64,9 @@ class SensitivityMethod(Protocol):
     def steps(self, subject: Subject) -> Sequence[Step]:
         """All steps in order; the same for equal subjects."""
 
-    def run_step(self, subject: Subject, step: int) -> Sums:
+    def run_step(self, subject: Subject, step: int, team: Team) -> Sums:
         """KL sums that this step adds. Depends on ``subject`` and ``step`` only.
 
+        Each process of ``team`` computes its share; all get the whole.
         Raises MeasureFailed naming the component that came out as NaN or infinite.
         """

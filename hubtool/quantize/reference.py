@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hubtool.console import format_bytes
 from hubtool.quantize.components import Component
 from hubtool.quantize.loading import load_lazily
+from hubtool.quantize.products import LARGE_ELEMENTS
 from hubtool.quantize.running import RunningModel
 from hubtool.quantize.weights import PackedWeight, PlainWeight
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     import mlx.nn as nn
 
 _UNIFORM_BITS = 4
+# Bytes of activations and gradients that a step may hold, whatever the machine.
+STEP_BYTES = 1_000_000_000
+# Tokens whose logits the exact method holds at once.
+EXACT_TOKENS = 512
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,15 +97,10 @@ def run_uniform4(
     )
 
 
-def choose_reference(
-    folder: Path, components: Sequence[Component], window: int, kept_bytes: int
-) -> tuple[str, str]:
-    """``bf16`` if it fits into the memory that is free now, else ``uniform4``; and why.
-
-    ``window`` is in tokens; ``kept_bytes`` is what a method holds besides.
-    """
+def choose_reference(folder: Path, components: Sequence[Component]) -> tuple[str, str]:
+    """``bf16`` if it fits into the memory that is free now, else ``uniform4``; and why."""
     free = free_bytes()
-    need = _weight_bytes(folder) + _working_bytes(components, window) + kept_bytes
+    need = _weight_bytes(folder) + _working_bytes(components)
     if need <= free:  # how much is free is of this moment: the card would differ on every run
         return "bf16", f"needs about {format_bytes(need)} of memory and fits"
     return "uniform4", f"bf16 needs about {format_bytes(need)}, {format_bytes(free)} were free"
@@ -124,13 +124,13 @@ def _weight_bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.glob("model*.safetensors"))
 
 
-def _working_bytes(components: Sequence[Component], window: int) -> int:
-    """Activations and gradients of one window in float32, and copies of the largest weight.
+def _working_bytes(components: Sequence[Component]) -> int:
+    """What either method holds besides the weights, by their own limits.
 
-    A component holds its input, its output and the gradient there. The largest
-    one is alive as W, Q(W), dW and dW in another memory order.
+    A step's activations, a few arrays of logits, and one weight in float32 unless it
+    is cut into parts.
     """
-    shapes: list[tuple[int, ...]] = [component.module.weight.shape for component in components]
-    held = sum(shape[-1] + 2 * shape[-2] for shape in shapes)
+    vocabulary: int = max(component.module.weight.shape[-2] for component in components)
     largest = max(component.parameters for component in components)
-    return 4 * (window * held + 4 * largest)
+    logits = 4 * EXACT_TOKENS * vocabulary
+    return STEP_BYTES + 3 * logits + 4 * min(largest, LARGE_ELEMENTS)

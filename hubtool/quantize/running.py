@@ -7,11 +7,14 @@ and outputs can be probed in any architecture.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from hubtool.quantize.blocks import Blocks, Hook
 from hubtool.quantize.components import Component
+from hubtool.quantize.products import LARGE_ELEMENTS, multiply_in_parts
 from hubtool.quantize.weights import StoredWeight
 
 if TYPE_CHECKING:
@@ -26,7 +29,9 @@ _CALLS = ("__call__", "as_linear")  # every way in which mlx(-lm) modules use a 
 class Use:
     """One call of a component within a forward pass: a tied embedding has two a pass.
 
-    ``shapes`` are those of its outputs (more than one for a fused projection).
+    ``shapes`` are those of its outputs (more than one for a fused projection);
+    ``block`` is how many blocks had been left when it was made, ``inside`` whether
+    one was being computed.
     """
 
     component: Component
@@ -34,6 +39,8 @@ class Use:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     shapes: tuple[tuple[int, ...], ...] = ()
+    block: int = 0
+    inside: bool = False
 
     @property
     def multiplies(self) -> bool:
@@ -88,6 +95,8 @@ class RunningModel:
         self._weights = dict(weights)
         self._column_major = column_major
         self._tape: Tape | None = None
+        self._reversed = False
+        self._blocks = Blocks(model)
         _cast_others(model, components)
         for component in components:
             self._intercept(component)
@@ -96,12 +105,50 @@ class RunningModel:
         """Unevaluated float32 logits of one window, shape (tokens, vocabulary)."""
         import mlx.core as mx
 
+        return self.forward(mx.array([list(tokens)]), tape)[0]
+
+    def forward(
+        self, ids: mx.array, tape: Tape | None = None, hook: Hook | None = None
+    ) -> mx.array:
+        """Unevaluated float32 logits, shape (windows, tokens, vocabulary).
+
+        ``hook`` stands for every block; ``tape`` notes the uses of components.
+        """
+        import mlx.core as mx
+
         self._tape = tape
         try:
-            logits: mx.array = self._model(mx.array([list(tokens)]))[0]
+            with self._blocks.one_pass(hook):
+                logits: mx.array = self._model(ids)
             return logits.astype(mx.float32)
         finally:
             self._tape = None
+
+    def taped(self, tape: Tape | None, call: Callable[[], Any]) -> Any:
+        """What ``call`` returns, with the uses of components noted in ``tape`` meanwhile."""
+        before, self._tape = self._tape, tape
+        try:
+            return call()
+        finally:
+            self._tape = before
+
+    @property
+    def block_count(self) -> int:
+        """How many blocks the model lists; 0 if it lists none."""
+        return self._blocks.count
+
+    @contextlib.contextmanager
+    def in_other_order(self) -> Iterator[None]:
+        """Products add their terms from the last to the first: equal but for rounding."""
+        self._reversed = True
+        try:
+            yield
+        finally:
+            self._reversed = False
+
+    def differentiable(self, wanted: bool) -> None:
+        """Have blocks that know two ways to compute take the one with a gradient, or not."""
+        self._model.train(wanted)
 
     def with_weight(self, name: str, weight: StoredWeight) -> _Exchange:
         """A context in which component ``name`` computes from ``weight``."""
@@ -127,7 +174,15 @@ class RunningModel:
 
     def _interceptor(self, component: Component, original: Original) -> Original:
         def call(_module: Any, *args: Any, **kwargs: Any) -> Any:
-            use = Use(component, original, args, kwargs)
+            blocks = self._blocks
+            use = Use(
+                component,
+                original,
+                args,
+                kwargs,
+                block=blocks.finished,
+                inside=blocks.inside,
+            )
             out = self._compute(use)
             return out if self._tape is None else self._tape.tap(use, out)
 
@@ -152,7 +207,13 @@ class RunningModel:
             args = list(use.args)
             for place, array in zip(places, floats, strict=True):
                 args[place] = array
+            if self._reversed and weight.ndim == 2 and args[0].shape[-1] == weight.shape[-1]:
+                args[0], weight = args[0][..., ::-1], weight[:, ::-1]
             return call_with(module, weight, use.original, tuple(args), use.kwargs)
+
+        if _is_large(use):
+            product = multiply_in_parts(use.args[0], stored, module.weight.shape)
+            return product + module.bias if "bias" in module else product
 
         @mx.custom_function
         def forward(*floats: mx.array) -> Any:
@@ -170,6 +231,13 @@ class RunningModel:
             return gradients[0] if single else tuple(gradients)
 
         return forward(*(use.args[place] for place in places))
+
+
+def _is_large(use: Use) -> bool:
+    """Whether the call is a plain product with a weight of very many elements."""
+    weight = use.component.module.weight
+    plain = weight.ndim == 2 and len(use.args) == 1 and not use.kwargs
+    return plain and weight.size > LARGE_ELEMENTS and use.args[0].shape[-1] == weight.shape[-1]
 
 
 class _Exchange:

@@ -12,12 +12,15 @@ from hubtool.console import SILENT, Console
 from hubtool.errors import NothingToQuantize
 from hubtool.quantize.blas import describe_blas, needs_column_major, prefer_fast_blas
 from hubtool.quantize.checkpoint import FILE_NAME, Checkpoint, fingerprint_of_inputs
+from hubtool.quantize.choice import choices_of
 from hubtool.quantize.components import Component, find_components
 from hubtool.quantize.exact import ExactMethod
-from hubtool.quantize.fisher import STEP_TOKENS, FisherMethod
+from hubtool.quantize.fisher import FisherMethod
+from hubtool.quantize.floor import noise_floor
 from hubtool.quantize.loading import load_lazily, load_tokenizer
 from hubtool.quantize.method import SensitivityMethod, Subject
 from hubtool.quantize.reference import choose_reference, run_bf16, run_uniform4
+from hubtool.quantize.team import Team
 from hubtool.records import Record
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from hubtool.quantize.calibration import CalibrationMix, Window
 
 Reference = Literal["bf16", "uniform4"]
+LONGEST_WINDOW = 512  # tokens
 Method = Literal["fisher", "exact"]  # of measuring
 Origin = Literal[Method, "static", "published"]  # of the figures in a record
 
@@ -86,6 +90,7 @@ class _Request:
     folder: Path
     candidate_bits: tuple[int, ...]
     group_size: int
+    group_sizes: tuple[int, ...]
     method: Method
     reference: Literal["auto", "bf16", "uniform4"]
     seed: int
@@ -97,6 +102,7 @@ def measure_sensitivity(
     *,
     candidate_bits: Sequence[int],
     group_size: int,
+    group_sizes: Sequence[int] = (),
     method: Method = "fisher",
     reference: Literal["auto", "bf16", "uniform4"] = "auto",
     mix: CalibrationMix,
@@ -105,20 +111,25 @@ def measure_sensitivity(
     checkpoint_folder: Path,
     console: Console = SILENT,
     trust_remote_code: bool = False,
+    team: Team | None = None,
 ) -> Sensitivity:
-    """How much KL divergence each component of the model adds at each width.
+    """How much KL divergence each component of the model adds at each choice.
 
-    Reads ``tokens`` tokens of ``mix``, evenly over its domains. State is written
-    to ``checkpoint_folder`` after every step; the same call continues there and
-    ends with the same bits. ``auto`` measures against bf16 if that fits in free
-    memory. Raises NothingToQuantize, MeasureFailed, CalibrationInvalid, and what
-    loading the model raises.
+    Choices are every width with every one of ``group_sizes`` (``group_size``
+    alone without any). Reads ``tokens`` tokens of ``mix``, evenly over its
+    domains. State is written to ``checkpoint_folder`` after every step; the same
+    call continues there and ends with the same bits. ``auto`` measures against
+    bf16 if that fits in free memory. Raises NothingToQuantize, MeasureFailed,
+    CalibrationInvalid, and what loading the model raises. Every process of a
+    ``team`` makes the same call and gets the same result; one writes state.
     """
     console.note(f"  {describe_blas(prefer_fast_blas())}")
+    team = team or Team()
     want = _Request(
         model_folder,
         tuple(sorted(set(candidate_bits))),
         group_size,
+        tuple(sorted({group_size, *group_sizes})),
         method,
         reference,
         seed,
@@ -127,14 +138,28 @@ def measure_sensitivity(
     model = load_lazily(model_folder, trust_remote_code=trust_remote_code)
     components = _components(model, want, console)
     windows = _windows(want, mix, tokens)
-    checkpoint = _checkpoint(want, windows, components, checkpoint_folder)
+    checkpoint = _checkpoint(want, windows, components, checkpoint_folder, team)
     console.note(f"  reference {checkpoint.reference}: {checkpoint.reference_reason}")
-    _measure(want, model, components, windows, checkpoint, console)
-    return _result(want, mix, windows, components, checkpoint)
+    floor = _measure(want, model, components, windows, checkpoint, console, team)
+    result = _result(want, mix, windows, components, checkpoint, floor)
+    _tell_noise(result, console)
+    return result
+
+
+def _tell_noise(result: Sensitivity, console: Console) -> None:
+    below = sum(
+        kl < (result.noise_floor or 0.0)
+        for component in result.components
+        for kl in component.kl.values()
+    )
+    console.note(
+        f"  noise floor {result.noise_floor:.1e} nats a token; "
+        + (f"{below} sensitivities are below it" if below else "every sensitivity is above it")
+    )
 
 
 def _components(model: nn.Module, want: _Request, console: Console) -> tuple[Component, ...]:
-    components, left_out = find_components(model, want.group_size)
+    components, left_out = find_components(model, min(want.group_sizes))
     for one in left_out:
         console.note(f"  {one.name} stays unquantized: {one.reason}")
     if not components:
@@ -147,13 +172,25 @@ def _components(model: nn.Module, want: _Request, console: Console) -> tuple[Com
 
 def _windows(want: _Request, mix: CalibrationMix, tokens: int) -> tuple[Window, ...]:
     tokenizer = load_tokenizer(want.folder, trust_remote_code=want.trust_remote_code)
-    return mix.token_windows(tokenizer, tokens, longest=STEP_TOKENS)
+    return mix.token_windows(tokenizer, tokens, longest=LONGEST_WINDOW)
 
 
 def _checkpoint(
+    want: _Request,
+    windows: tuple[Window, ...],
+    components: Sequence[Component],
+    folder: Path,
+    team: Team,
+) -> Checkpoint:
+    """The state to go on from, or a new one with the reference settled; the first process's."""
+    mine = _own_checkpoint(want, windows, components, folder)
+    state = team.from_lead(mine.state())
+    return Checkpoint(folder / FILE_NAME, **state, writes=team.leads)
+
+
+def _own_checkpoint(
     want: _Request, windows: tuple[Window, ...], components: Sequence[Component], folder: Path
 ) -> Checkpoint:
-    """The state to go on from, or a new one with the reference settled."""
     asked = dataclasses.asdict(want)
     del asked["folder"]
     fingerprint = fingerprint_of_inputs(
@@ -165,11 +202,7 @@ def _checkpoint(
     chosen: str = want.reference
     reason = "as asked for"
     if want.reference == "auto":
-        # the exact method keeps the reference's logits; a vocabulary is its widest output
-        vocabulary = max(component.module.weight.shape[-2] for component in components)
-        read = sum(len(window.tokens) for window in windows)
-        kept = 4 * read * vocabulary if want.method == "exact" else 0
-        chosen, reason = choose_reference(want.folder, components, min(read, STEP_TOKENS), kept)
+        chosen, reason = choose_reference(want.folder, components)
     return Checkpoint(folder / FILE_NAME, fingerprint, chosen, reason)
 
 
@@ -180,14 +213,11 @@ def _measure(
     windows: tuple[Window, ...],
     checkpoint: Checkpoint,
     console: Console,
-) -> None:
-    """Run the steps that the checkpoint has not seen."""
-
-    method: SensitivityMethod = (
-        FisherMethod()
-        if want.method == "fisher"
-        else ExactMethod(same_reference=checkpoint.reference == "bf16")
-    )
+    team: Team,
+) -> float:
+    """Run the steps that the checkpoint has not seen; returns the noise floor."""
+    exact = ExactMethod(same_reference=checkpoint.reference == "bf16")
+    method: SensitivityMethod = FisherMethod(exact) if want.method == "fisher" else exact
     running, source = (
         run_bf16(model, components, column_major=needs_column_major())
         if checkpoint.reference == "bf16"
@@ -204,7 +234,7 @@ def _measure(
         running,
         components,
         source,
-        want.candidate_bits,
+        choices_of(want.candidate_bits, want.group_sizes),
         want.group_size,
         tuple(tuple(window.tokens) for window in windows),
         want.seed,
@@ -217,8 +247,9 @@ def _measure(
         f"measuring ({want.method})", sum(step.cost for _, step in left), unit
     ) as task:
         for number, step in left:
-            checkpoint.add(method.run_step(subject, number))
+            checkpoint.add(method.run_step(subject, number, team))
             task.advance(step.cost, step.title)
+    return noise_floor(subject)
 
 
 def _result(
@@ -227,6 +258,7 @@ def _result(
     windows: tuple[Window, ...],
     components: Sequence[Component],
     checkpoint: Checkpoint,
+    floor: float,
 ) -> Sensitivity:
     positions = sum(len(window.tokens) for window in windows)
     return Sensitivity(
@@ -234,19 +266,17 @@ def _result(
             ComponentSensitivity(
                 component.name,
                 component.parameters,
-                {
-                    str(bits): checkpoint.sums[component.name][str(bits)] / positions
-                    for bits in want.candidate_bits
-                },
+                {key: kl / positions for key, kl in checkpoint.sums[component.name].items()},
             )
             for component in components
         ),
         candidate_bits=want.candidate_bits,
         group_size=want.group_size,
-        group_sizes=(want.group_size,),
+        group_sizes=want.group_sizes,
         method=want.method,
         reference=cast(Reference, checkpoint.reference),
         reference_reason=checkpoint.reference_reason,
         calibration=CalibrationUse(mix.sha256, tuple(mix.domains), len(windows), positions),
         dtype="float32",
+        noise_floor=floor,
     )

@@ -171,6 +171,7 @@ def test_a_resumed_run_ends_with_the_same_bits(
     reference: str,
 ) -> None:
     monkeypatch.setattr("hubtool.quantize.fisher.STEP_TOKENS", 40)  # four steps, not one
+    monkeypatch.setattr("hubtool.quantize.exact.STEP_COMPONENTS", 3)
     options = {"method": method, "reference": reference, "candidate_bits": (4,)}
     whole = measure(models("tied"), checkpoint_folder=tmp_path / "whole", **options)
     with pytest.raises(_Stopped):
@@ -251,7 +252,7 @@ def test_blocks_of_a_large_matrix_give_the_same_sum(
 ) -> None:
     for kind in ("tied", "moe"):
         whole = measure(models(kind), checkpoint_folder=tmp_path / kind / "whole")
-        monkeypatch.setattr("hubtool.quantize.fisher.MOST_ELEMENTS", 3000)
+        monkeypatch.setattr("hubtool.quantize.quadratics.MOST_ELEMENTS", 3000)
         blocks = measure(models(kind), checkpoint_folder=tmp_path / kind / "blocks")
         monkeypatch.undo()
         for first, second in zip(whole.components, blocks.components, strict=True):

@@ -1,0 +1,89 @@
+"""Q(W) - W for many choices at once, in float32.
+
+mlx's own kernels take 5 to 13 ns a weight on a CPU to round and to expand;
+the same arithmetic in numpy takes 1.5 ns and shares the groups' extremes
+among the widths. A test holds the two equal to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from hubtool.quantize.choice import Choice
+from hubtool.quantize.nats import as_numpy
+from hubtool.quantize.rounding.interface import Moments, RoundingName, rounding_of
+
+if TYPE_CHECKING:
+    import mlx.core as mx
+
+    from hubtool.quantize.nats import Floats
+
+_LEAST_SCALE = 1e-7  # mlx's own
+
+
+def rounding_errors(
+    weight: mx.array,
+    choices: Sequence[Choice],
+    rounding: RoundingName = "nearest",
+    moments: Moments | None = None,
+) -> mx.array:
+    """Errors of every choice, shape (choices, rows, columns), for a weight of two dimensions."""
+    import mlx.core as mx
+
+    if rounding == "nearest" and mx.default_device() == mx.Device(mx.cpu):
+        return mx.array(_nearest(weight, choices))
+    exact = weight.astype(mx.float32)
+    way = rounding_of(rounding)
+    return mx.stack([way(weight, choice, moments).full(choice) - exact for choice in choices])
+
+
+def _nearest(weight: mx.array, choices: Sequence[Choice]) -> Floats:
+    import mlx.core as mx
+    import numpy as np
+
+    exact = as_numpy(weight.astype(mx.float32))
+    out = np.empty((len(choices), *exact.shape), np.float32)
+    for size in {choice.group_size for choice in choices}:
+        groups = exact.reshape(-1, size)
+        extremes = groups.min(axis=1), groups.max(axis=1)
+        for place, choice in enumerate(choices):
+            if choice.group_size == size:
+                errors = out[place].reshape(-1, size)
+                _round(groups, extremes, choice.bits, weight.dtype, errors)
+    return out
+
+
+def _round(
+    groups: Floats, extremes: tuple[Floats, Floats], bits: int, stored: mx.Dtype, out: Floats
+) -> None:
+    """What ``mx.quantize`` stores for ``groups`` minus what they are, into ``out``.
+
+    Levels are chosen with a float32 scale; ``stored`` is the type of the scale that is kept.
+    """
+    import numpy as np
+
+    low, high = extremes
+    levels = np.float32(2**bits - 1)
+    downward = np.abs(low) > np.abs(high)
+    scale = np.maximum((high - low) / levels, np.float32(_LEAST_SCALE))
+    scale = np.where(downward, scale, -scale)
+    edge = np.where(downward, low, high)
+    steps = np.rint(edge / scale)
+    some = steps != 0
+    scale = np.where(some, edge / np.where(some, steps, 1), scale)[:, None]
+    bias = np.where(some, edge, np.float32(0))[:, None]
+    np.subtract(groups, bias, out=out)
+    np.divide(out, scale, out=out)
+    np.rint(out, out=out)
+    np.clip(out, 0, levels, out=out)
+    np.multiply(out, _kept(scale, stored), out=out)
+    np.add(out, _kept(bias, stored), out=out)
+    np.subtract(out, groups, out=out)
+
+
+def _kept(array: Floats, stored: mx.Dtype) -> Floats:
+    """``array`` in float32 after it was stored in another type."""
+    import mlx.core as mx
+
+    return as_numpy(mx.array(array).astype(stored).astype(mx.float32))

@@ -1,0 +1,240 @@
+"""The quadratic form of a component's rounding errors, for all choices at once.
+
+1/2 sum (g . dW x)^2, where dW is one choice's rounding error, x an input and g
+the gradient at the output. What is summed before squaring depends on where the
+component is. docs/explanation/measuring.md says why, and what it is worth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from hubtool.quantize.choice import Choice
+from hubtool.quantize.errors_of_rounding import rounding_errors
+from hubtool.quantize.gradients import Watched
+from hubtool.quantize.running import Use
+
+if TYPE_CHECKING:
+    import mlx.core as mx
+
+# Positions whose terms are summed before squaring: attention spreads a change over its window.
+SEGMENT = 64
+# Output channels likewise: about an attention head, within which errors work together.
+CHANNELS = 64
+# Fewer squares than this and a sum of them is mostly luck: the blocks are made smaller.
+FEWEST_TERMS = 128
+# Elements of one array of errors that are alive at once.
+MOST_ELEMENTS = 1 << 22
+
+
+def segments_of(windows: Sequence[Sequence[int]]) -> int:
+    """How many segments the windows of a run have."""
+    return sum(-(-len(window) // SEGMENT) for window in windows)
+
+
+def quadratic(
+    watched: Sequence[Watched], weight: mx.array, choices: Sequence[Choice], segments: int
+) -> list[float]:
+    """KL summed over positions in nats for each of ``choices``, over all uses of one component.
+
+    ``segments`` are those of the whole run, of which ``watched`` may be a part.
+    Uses (the two of a tied embedding, a layer called twice) count one by one:
+    their rows belong to different positions of the graph.
+    """
+    import mlx.core as mx
+
+    total = mx.zeros((len(choices),))
+    plain: list[Watched] = []
+    for one in watched:
+        use, gradients = one
+        if not use.multiplies:
+            total = total + _looked_up(use, gradients, weight, choices)
+        elif weight.ndim == 2 and _is_plain(use, gradients, weight):
+            plain.append(one)
+        elif weight.ndim == 3 and _experts(use) is not None and len(gradients) == 1:
+            total = total + _routed(use, gradients[0], weight, choices)
+        else:
+            total = total + _by_calling(use, gradients, weight, choices)
+        mx.eval(total)
+    for inside in (True, False):
+        pairs = [_pair(one) for one in plain if one[0].inside == inside]
+        if pairs and inside:
+            total = total + _segments(pairs, weight, choices, segments)
+        elif pairs:
+            total = total + _positions(pairs, weight, choices)
+        mx.eval(total)
+    return [0.5 * float(value) for value in total.tolist()]  # type: ignore[union-attr, arg-type]
+
+
+def _is_plain(use: Use, gradients: Sequence[mx.array], weight: mx.array) -> bool:
+    """Whether the call is x W^T of one x, its outputs one behind the other."""
+    outputs = sum(gradient.shape[-1] for gradient in gradients)
+    return use.args[0].shape[-1] == weight.shape[-1] and outputs == weight.shape[-2]
+
+
+def _pair(one: Watched) -> tuple[mx.array, mx.array]:
+    """Inputs and gradients, shapes (windows, positions, columns) and (windows, positions, rows)."""
+    import mlx.core as mx
+
+    use, gradients = one
+    g = mx.concatenate(gradients, axis=-1) if len(gradients) > 1 else gradients[0]
+    x = use.args[0]
+    places = x.shape[-2] if x.ndim > 2 else x.shape[0]
+    return x.reshape(-1, places, x.shape[-1]), g.reshape(-1, places, g.shape[-1])
+
+
+def _segments(
+    pairs: Sequence[tuple[mx.array, mx.array]],
+    weight: mx.array,
+    choices: Sequence[Choice],
+    segments: int,
+) -> mx.array:
+    """Terms of one segment of positions and one block of output channels are summed, then squared.
+
+    sum_t g_t . dW x_t = <sum_t g_t x_t^T, dW>: one matrix a segment serves every choice.
+    """
+    import mlx.core as mx
+
+    cut = [_cut(x, g) for x, g in pairs]
+    height = _height(weight.shape[0], segments)
+    copies = max(len(choices), max(x.shape[0] for x, _ in cut))
+    total = mx.zeros((len(choices),))
+    for start, stop, errors in _blocks(weight, choices, copies):
+        whole = start + (stop - start) // height * height
+        for first, last, step in ((start, whole, height), (whole, stop, stop - whole)):
+            if first == last:
+                continue
+            change = _channels(errors[:, first - start : last - start], step)
+            for x, g in cut:
+                slopes = g[..., first:last].swapaxes(-1, -2) @ x
+                along = _channels(slopes, step) @ change.swapaxes(-1, -2)
+                total = total + mx.square(along).sum(axis=(0, 1))
+            mx.eval(total)
+    return total
+
+
+def _height(rows: int, segments: int) -> int:
+    """Output channels of a block."""
+    height = CHANNELS
+    while height > 1 and segments * rows < FEWEST_TERMS * height:
+        height //= 2
+    return height
+
+
+def _channels(array: mx.array, height: int) -> mx.array:
+    """(n, rows, columns) as (blocks of rows, n, elements of a block)."""
+    count, rows, columns = array.shape
+    return array.reshape(count, rows // height, height * columns).swapaxes(0, 1)
+
+
+def _cut(x: mx.array, g: mx.array) -> tuple[mx.array, mx.array]:
+    """Windows longer than a segment as several; what fills up the last one is zero."""
+    import mlx.core as mx
+
+    longest = x.shape[1]
+    if longest <= SEGMENT:
+        return x, g
+    fill = -longest % SEGMENT
+    cut = [
+        mx.pad(one, [(0, 0), (0, fill), (0, 0)]).reshape(-1, SEGMENT, one.shape[-1])
+        for one in (x, g)
+    ]
+    return cut[0], cut[1]
+
+
+def _positions(
+    pairs: Sequence[tuple[mx.array, mx.array]], weight: mx.array, choices: Sequence[Choice]
+) -> mx.array:
+    """Errors of different weights and terms of different positions are taken as independent.
+
+    sum_ij dW_ij^2 sum_t g_ti^2 x_tj^2.
+    """
+    import mlx.core as mx
+
+    squares = [
+        (mx.square(x.reshape(-1, x.shape[-1])), g.reshape(-1, g.shape[-1])) for x, g in pairs
+    ]
+    total = mx.zeros((len(choices),))
+    for start, stop, errors in _blocks(weight, choices, len(choices)):
+        curvature = sum(
+            (mx.square(g[:, start:stop]).T @ x for x, g in squares), mx.zeros(())
+        ).reshape(-1)
+        total = total + mx.square(errors).reshape(len(choices), -1) @ curvature
+        mx.eval(total)
+    return total
+
+
+def _looked_up(
+    use: Use, gradients: Sequence[mx.array], weight: mx.array, choices: Sequence[Choice]
+) -> mx.array:
+    """Rows of the weight that tokens chose: rounding them is rounding the matrix and choosing."""
+    import mlx.core as mx
+
+    (rows,) = use.outputs_with(weight)
+    g = mx.square(gradients[0].reshape(-1, rows.shape[-1]))
+    flat = rows.reshape(-1, rows.shape[-1])
+    total = mx.zeros((len(choices),))
+    for start, stop, errors in _blocks(flat, choices, len(choices)):
+        curvature = g[start:stop].reshape(-1)
+        total = total + mx.square(errors).reshape(len(choices), -1) @ curvature
+        mx.eval(total)
+    return total
+
+
+def _experts(use: Use) -> Any:
+    """The experts that a fused tensor's call chooses, an array of integers; else None."""
+    import mlx.core as mx
+
+    given = [*use.args[1:], *use.kwargs.values()]
+    arrays = [one for one in given if isinstance(one, mx.array)]
+    return next((one for one in arrays if mx.issubdtype(one.dtype, mx.integer)), None)
+
+
+def _routed(use: Use, gradient: mx.array, weight: mx.array, choices: Sequence[Choice]) -> mx.array:
+    """Each expert with the tokens that were routed to it; others do not count."""
+    import mlx.core as mx
+    import numpy as np
+
+    chosen = _experts(use)
+    x = use.args[0]
+    x = mx.broadcast_to(x, (*chosen.shape, *x.shape[-2:])).reshape(-1, x.shape[-1])
+    g = gradient.reshape(-1, gradient.shape[-1])
+    experts = np.asarray(chosen).reshape(-1)
+    total = mx.zeros((len(choices),))
+    for expert in np.unique(experts):
+        rows = mx.array(np.flatnonzero(experts == expert))
+        total = total + _positions([(x[rows], g[rows])], weight[int(expert)], choices)
+    return total
+
+
+def _by_calling(
+    use: Use, gradients: Sequence[mx.array], weight: mx.array, choices: Sequence[Choice]
+) -> mx.array:
+    """For a kind of module not known here: its own call, with the error for a weight."""
+    import mlx.core as mx
+
+    sums = []
+    for place in range(len(choices)):
+        flat = weight.reshape(-1, weight.shape[-1])
+        error = rounding_errors(flat, choices[place : place + 1])[0].reshape(weight.shape)
+        pairs = zip(gradients, use.outputs_with(error), strict=True)
+        along = sum(((g * change).sum(axis=-1) for g, change in pairs), mx.zeros(()))
+        sums.append(mx.square(along).sum())
+        mx.eval(sums)
+    return mx.stack(sums)
+
+
+def _blocks(
+    weight: mx.array, choices: Sequence[Choice], copies: int
+) -> Iterator[tuple[int, int, mx.array]]:
+    """Rounding errors of ``weight`` in blocks of rows, each made once: (start, stop, errors).
+
+    ``copies`` arrays of a block's size are what the caller holds besides.
+    """
+    rows, columns = weight.shape
+    fitting = MOST_ELEMENTS // (columns * copies)
+    height = max(CHANNELS, fitting // CHANNELS * CHANNELS)
+    for start in range(0, rows, height):
+        stop = min(rows, start + height)
+        yield start, stop, rounding_errors(weight[start:stop], choices)
