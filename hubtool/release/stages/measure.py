@@ -114,6 +114,7 @@ def sensitivity_of(
         folder,
         candidate_bits=[bits for bits in want.grid.bits if bits != UNQUANTIZED_BITS],
         group_size=want.group_size,
+        group_sizes=want.grid.group_sizes,
         method=want.method,
         reference=want.reference,
         mix=load_mix(Path(want.calibration) if want.calibration else None),
