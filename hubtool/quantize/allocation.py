@@ -47,8 +47,9 @@ class Allocation(Record):
     components; ``stored_bytes`` and ``stored_bpw`` are what the weights will take
     with scales, biases and everything unquantized, the sidecars that were asked
     for included. ``kl`` is the sum of the components' sensitivities in nats a
-    token, ``optimality_gap`` how much less of it any other allocation under this
-    budget could have at most. ``kl_per_megabyte`` is what a further one would save.
+    token, ``optimality_gap`` how much more that is than the bound of the linear
+    relaxation, below which no allocation under this budget can come; ``is_best``
+    says that none comes below this one. ``kl_per_megabyte`` is what a further one would save.
     """
 
     schema: ClassVar[int] = 2
@@ -62,6 +63,7 @@ class Allocation(Record):
     stored_bpw: float
     kl: float
     optimality_gap: float
+    is_best: bool
     kl_per_megabyte: float
 
 
@@ -109,6 +111,7 @@ def spend_budget(sensitivity: Sensitivity, budget: Budget, footprint: Footprint)
         stored_bpw=8 * stored / footprint.parameters,
         kl=solution.loss,
         optimality_gap=solution.loss - solution.bound,
+        is_best=solution.is_best,
         kl_per_megabyte=solution.price * MEGABYTE_BITS,
     )
 

@@ -18,7 +18,7 @@ def tell(allocation: Allocation, console: Console) -> None:
         console.fact(f"components at {choice.label(allocation.group_size)}", count)
     console.fact("nominal bits per weight", f"{allocation.nominal_bpw:.3f}")
     console.fact("will be stored", f"{allocation.stored_bpw:.3f} bits per weight")
-    console.fact("optimality gap", f"at most {gap_share(allocation):.3%} above the best allocation")
+    console.fact("optimality gap", gap(allocation))
 
 
 def counts(allocation: Allocation) -> list[tuple[Choice, int]]:
@@ -27,9 +27,12 @@ def counts(allocation: Allocation) -> list[tuple[Choice, int]]:
     return [(choice, choices.count(choice)) for choice in sorted(set(choices))]
 
 
-def gap_share(allocation: Allocation) -> float:
-    """The optimality gap as a share of the sum of KL."""
-    return allocation.optimality_gap / allocation.kl if allocation.kl else 0.0
+def gap(allocation: Allocation) -> str:
+    """How near the best possible it is, the gap as a share of the sum of KL."""
+    share = allocation.optimality_gap / allocation.kl if allocation.kl else 0.0
+    if allocation.is_best:
+        return f"none, no other allocation is better (linear bound {share:.3%} lower)"
+    return f"the best allocation is at most {share:.3%} better"
 
 
 def explain(allocation: Allocation, sensitivity: Sensitivity) -> str:
@@ -59,8 +62,8 @@ def summary(allocation: Allocation, sensitivity: Sensitivity) -> str:
     return (
         f"nominal {allocation.nominal_bpw:.4f} and stored {allocation.stored_bpw:.4f} bits per "
         f"weight, {format_bytes(allocation.stored_bytes)}; budget {allocation.budget}; "
-        f"sum of KL {allocation.kl:.4e} nats a token ({by}), at most "
-        f"{gap_share(allocation):.3%} above the best allocation; "
+        f"sum of KL {allocation.kl:.4e} nats a token ({by}); "
+        f"optimality gap: {gap(allocation)}; "
         f"a further MB would save {allocation.kl_per_megabyte:.1e}"
     )
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Integers = NDArray[np.int64]
 
-MOST_CORE_ITEMS = 48  # items that the dynamic program may move
-MOST_STATES = 3000  # states it keeps after an item; beyond that the solution may not be the best
+MOST_CORE_ITEMS = 400  # items that the dynamic program may move
+MOST_STATES = 10_000  # states it keeps after an item; beyond that the solution may not be the best
 ROUNDING = 1e-12  # relative error that sums of losses may have
 
 
@@ -36,9 +36,11 @@ class Item:
 
 @dataclasses.dataclass(frozen=True)
 class Solution:
-    """Which option of each item, by index. ``bound``: no solution has a smaller loss.
+    """Which option of each item, by index.
 
-    ``price`` is the loss that one more unit of cost would save, at the margin.
+    No solution has a loss below ``bound``, that of the linear relaxation;
+    ``is_best`` says that none has a smaller loss than this one. ``price`` is the
+    loss that one more unit of cost would save, at the margin.
     """
 
     picks: tuple[int, ...]
@@ -46,6 +48,7 @@ class Solution:
     loss: float
     bound: float
     price: float
+    is_best: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,14 +84,14 @@ class _Steps:
 def solve(items: Sequence[Item], limit: int) -> Solution:
     """The options of least total loss whose total cost is at most ``limit``.
 
-    Exact unless the dynamic program met its limits, which only costs optimality:
-    ``loss - bound`` says how much at most. Raises ValueError if even the
+    The best ones, unless the dynamic program met its limits: then ``loss - bound``
+    says how much better others can be at most. Raises ValueError if even the
     cheapest options cost more than ``limit``.
     """
     import numpy as np
 
     if not items:
-        return Solution((), 0, 0.0, 0.0, 0.0)
+        return Solution((), 0, 0.0, 0.0, 0.0, is_best=True)
     table = _undominated(items)
     picks = np.zeros(len(items), np.int64)
     cheapest, _ = table.total(picks)
@@ -96,11 +99,11 @@ def solve(items: Sequence[Item], limit: int) -> Solution:
         raise ValueError(f"the cheapest options cost {cheapest}, more than {limit}")
     steps = _hull_steps(table)
     bound, price = _take_steps(table, steps, picks, limit)
-    improved = _close_gap(table, picks, bound, price, limit)
+    improved, is_best = _close_gap(table, picks, bound, price, limit)
     cost, loss = table.total(improved)
     rows = np.arange(len(items))
     chosen = table.option[rows, improved]
-    return Solution(tuple(map(int, chosen)), cost, loss, min(bound, loss), price)
+    return Solution(tuple(map(int, chosen)), cost, loss, min(bound, loss), price, is_best)
 
 
 def _undominated(items: Sequence[Item]) -> _Table:
@@ -186,8 +189,12 @@ def _take_steps(table: _Table, steps: _Steps, picks: Integers, limit: int) -> tu
     return bound, price
 
 
-def _close_gap(table: _Table, picks: Integers, bound: float, price: float, limit: int) -> Integers:
+def _close_gap(
+    table: _Table, picks: Integers, bound: float, price: float, limit: int
+) -> tuple[Integers, bool]:
     """``picks``, or better ones: a dynamic program over the rows that could still differ.
+
+    Second comes whether no others are better.
 
     With reduced costs r = loss + price x cost, less each row's least, every
     solution's loss is bound + sum(r) + price x (limit - cost). So an option with
@@ -198,7 +205,7 @@ def _close_gap(table: _Table, picks: Integers, bound: float, price: float, limit
     known = table.total(picks)[1]
     gap = known - bound
     if gap <= ROUNDING * abs(known):
-        return picks
+        return picks, True
     reduced = table.loss + price * table.cost
     reduced = reduced - reduced.min(axis=1, keepdims=True)
     usual = np.argmin(reduced, axis=1)
@@ -208,28 +215,33 @@ def _close_gap(table: _Table, picks: Integers, bound: float, price: float, limit
         else np.full(len(reduced), np.inf)
     )
     ambiguous = np.flatnonzero(second <= gap)
-    ambiguous = ambiguous[np.argsort(second[ambiguous], kind="stable")][:MOST_CORE_ITEMS]
+    core = ambiguous[np.argsort(second[ambiguous], kind="stable")][:MOST_CORE_ITEMS]
     base = usual.copy()
-    fixed = np.setdiff1d(np.arange(len(usual)), ambiguous)
+    fixed = np.setdiff1d(np.arange(len(usual)), core)
     spent = int(table.cost[fixed, usual[fixed]].sum())
-    found = _best_core(table, ambiguous, reduced, gap, price, limit - spent)
+    found, kept_all = _best_core(table, core, reduced, gap, price, limit - spent)
+    is_best = kept_all and len(core) == len(ambiguous)
     if found is None:
-        return picks
-    base[ambiguous] = found
+        return picks, is_best
+    base[core] = found
     better = table.total(base)[1] < known - ROUNDING * abs(known)
-    return base if better else picks
+    return (base if better else picks), is_best
 
 
 def _best_core(
     table: _Table, core: Integers, reduced: Floats, gap: float, price: float, room: int
-) -> Integers | None:
-    """Picks for the rows in ``core`` within ``room``; None if none stays under the gap."""
+) -> tuple[Integers | None, bool]:
+    """Picks for the rows in ``core`` within ``room``; None if none stays under the gap.
+
+    Second comes whether no state was left out for being one too many.
+    """
     import numpy as np
 
     least = table.cost[core].min(axis=1)
     after = np.concatenate([np.cumsum(least[::-1])[::-1][1:], [0]])  # what later rows need at least
     cost, total = np.zeros(1, np.int64), np.zeros(1)
     history: list[tuple[Integers, Integers]] = []
+    kept_all = True
     for row, needed in zip(core, after, strict=True):
         columns = np.flatnonzero(reduced[row] <= gap)
         new_cost = (cost[:, None] + table.cost[row, columns]).ravel()
@@ -242,10 +254,11 @@ def _best_core(
         keep[1:] = ordered[1:] < np.minimum.accumulate(ordered)[:-1]
         chosen = fits[order[keep]]
         if len(chosen) > MOST_STATES:
+            kept_all = False
             nearest = np.argsort(new_total[chosen], kind="stable")[:MOST_STATES]
             chosen = chosen[np.sort(nearest)]
         if not len(chosen):
-            return None
+            return None, kept_all
         history.append((chosen // len(columns), columns[chosen % len(columns)]))
         cost, total = new_cost[chosen], new_total[chosen]
     state = int(np.argmin(total - price * cost))
@@ -254,4 +267,4 @@ def _best_core(
         parent, column = history[place]
         found[place] = column[state]
         state = int(parent[state])
-    return found
+    return found, kept_all

@@ -96,7 +96,7 @@ def write_optiq_files(
         "achieved_bpw": stats.nominal_bpw,
         "stored_bpw": stats.stored_bpw,
         "rounding": rounding,
-        "optimality_gap": allocation.optimality_gap,
+        "optimality_gap": 0.0 if allocation.is_best else allocation.optimality_gap,
         "group_sizes": sorted({item.group_size for item in stats.components}),
         "n_high_bits": counts.get(max(widths, default=0), 0),
         "n_low_bits": counts.get(min(widths, default=0), 0),

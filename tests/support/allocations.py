@@ -19,5 +19,6 @@ def allocation_of(components: tuple[ComponentWidth, ...], group_size: int = 64) 
         stored_bpw=0.0,
         kl=0.0,
         optimality_gap=0.0,
+        is_best=False,
         kl_per_megabyte=0.0,
     )

@@ -113,6 +113,7 @@ def test_a_stored_budget_is_met_to_the_byte_and_no_allocation_does_better(
     allocation = spend_budget(measured, budget, model)
     assert allocation.kl == pytest.approx(min(possible), rel=1e-9)
     assert allocation.kl == pytest.approx(total_kl(allocation, measured))
+    assert allocation.is_best
     assert allocation.kl - allocation.optimality_gap <= min(possible) + 1e-12
     stored = stored_bits([one.choice for one in allocation.components])
     assert allocation.stored_bytes == stored / 8

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hubtool.quantize import knapsack
 from hubtool.quantize.knapsack import Item, Solution, solve
 
 costs = st.one_of(st.integers(0, 60), st.integers(1, 10**12))
@@ -50,6 +51,7 @@ def test_it_finds_what_brute_force_finds_and_the_bound_is_below(
     best = brute_force(items, limit)
     assert found.loss == pytest.approx(best, rel=1e-9, abs=1e-12)
     assert found.bound <= best + 1e-12
+    assert found.is_best
     assert solve(items, limit) == found
 
 
@@ -70,6 +72,14 @@ def test_with_room_for_all_every_item_gets_its_least_loss_at_the_least_cost(
     assert found.bound == found.loss
 
 
+def test_what_is_no_longer_searched_is_not_called_the_best(monkeypatch: pytest.MonkeyPatch) -> None:
+    items = [Item((0, 6), (1.0, 0.3)), *[Item((0, 5), (0.6, 0.1))] * 2]
+    monkeypatch.setattr(knapsack, "MOST_CORE_ITEMS", 1)
+    found = solve(items, 10)
+    assert not found.is_best
+    assert found.bound < 1.2 <= found.loss
+
+
 def test_what_the_greedy_steps_miss_is_found() -> None:
     """The best step first leaves no room for the two that together save more."""
     items = [
@@ -84,7 +94,7 @@ def test_what_the_greedy_steps_miss_is_found() -> None:
 
 def test_the_price_is_what_one_more_unit_would_save() -> None:
     found = solve([Item((0, 10), (1.0, 0.0)), Item((0, 10), (0.5, 0.0))], 10)
-    assert found == Solution((1, 0), 10, 0.5, 0.5, 0.05)
+    assert found == Solution((1, 0), 10, 0.5, 0.5, 0.05, is_best=True)
 
 
 def test_too_little_room_is_an_error_with_both_figures() -> None:
@@ -93,7 +103,7 @@ def test_too_little_room_is_an_error_with_both_figures() -> None:
 
 
 def test_no_items_cost_nothing() -> None:
-    assert solve([], 0) == Solution((), 0, 0.0, 0.0, 0.0)
+    assert solve([], 0) == Solution((), 0, 0.0, 0.0, 0.0, is_best=True)
 
 
 def test_a_large_instance_lands_close_to_its_limit_and_to_its_bound() -> None:

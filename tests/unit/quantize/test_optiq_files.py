@@ -59,6 +59,7 @@ PLANNED = Allocation(
     stored_bpw=0.0,
     kl=0.07,
     optimality_gap=0.001,
+    is_best=False,
     kl_per_megabyte=0.0,
 )
 
