@@ -75,6 +75,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "Write your own card template: list, copy, and try it on every kind of quant.",
     ),
     "hub": ("hubtool.cli.hub", "app", "A small Hub on this machine, for rehearsals and tests."),
+    "doctor": (
+        "hubtool.cli.doctor",
+        "doctor",
+        "Show what this machine brings, and what would make it faster.",
+    ),
     "demo": ("hubtool.cli.demo", "demo", "Release two small models to a local Hub, as a tour."),
 }
 

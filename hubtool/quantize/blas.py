@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import dataclasses
 import functools
 import os
 import sys
 import sysconfig
+import time
 from pathlib import Path
+from typing import ClassVar
 
 from hubtool.errors import PathNotFound
 
@@ -64,11 +67,82 @@ def needs_column_major() -> bool:
     return sys.platform == "linux" and on_cpu and prefer_fast_blas() is None
 
 
-def describe_blas(loaded: str | None) -> str:
-    """One line for people about what :func:`prefer_fast_blas` answered."""
-    if loaded:
-        return f"matrix products on the CPU by {loaded}"
-    return f"matrix products by mlx's own library ({VARIABLE}=PATH names a faster one on Linux)"
+@dataclasses.dataclass(frozen=True)
+class Products:
+    """Who computes matrix products on the CPU: a library's path, None for mlx's own; how fast.
+
+    ``gflops_a_core`` is for a second of processor time, so threads do not count.
+    """
+
+    library: str | None
+    gflops_a_core: float
+
+
+def describe_blas(library: str | None) -> str:
+    """One line for people about who computes matrix products."""
+    if library:
+        return f"matrix products on the CPU by {library}"
+    return "matrix products on the CPU by mlx's own library"
+
+
+def blas_in_use(loaded: str | None) -> str | None:
+    """The library whose products mlx computes with, by the owner of the symbol that it calls.
+
+    ``loaded`` is what :func:`prefer_fast_blas` answered; without one it is mlx's
+    own. Where the loader gave the name to another library, that one is returned.
+    """
+    if loaded is None:
+        return None
+    owner = _owner("cblas_sgemm")
+    return owner if owner is not None else loaded
+
+
+def measure_products(loaded: str | None) -> Products:
+    """Time one product of the shape that measuring computes most, in float32 on the CPU."""
+    import mlx.core as mx
+
+    x = mx.random.normal((256, 1024), stream=mx.cpu)
+    w = mx.random.normal((512, 1024), stream=mx.cpu)
+    mx.eval(x, w)
+    best = float("inf")
+    for _ in range(4):  # the first one also wakes the library up
+        started = time.process_time()
+        mx.eval(mx.matmul(x, w.T, stream=mx.cpu))
+        best = min(best, time.process_time() - started)
+    return Products(blas_in_use(loaded), 2 * 256 * 512 * 1024 / best / 1e9)
+
+
+def speed_advice(products: Products) -> str | None:
+    """One line on what would make products faster; None where nothing would."""
+    if sys.platform != "linux" or products.library is not None:
+        return None
+    return (
+        "measuring is 20 times faster with OpenBLAS: apt install libopenblas0 "
+        f"(or {VARIABLE}=/path/to/libopenblas.so)"
+    )
+
+
+class _SymbolInfo(ctypes.Structure):
+    """What dladdr fills in (Dl_info of dlfcn.h)."""
+
+    _fields_: ClassVar = [
+        ("file", ctypes.c_char_p),
+        ("base", ctypes.c_void_p),
+        ("name", ctypes.c_char_p),
+        ("address", ctypes.c_void_p),
+    ]
+
+
+def _owner(symbol: str) -> str | None:
+    """The file of the library that answers to ``symbol`` in the process's global scope."""
+    everything = ctypes.CDLL(None)
+    if not hasattr(everything, symbol):
+        return None
+    info = _SymbolInfo()
+    address = ctypes.cast(getattr(everything, symbol), ctypes.c_void_p)
+    everything.dladdr.argtypes = [ctypes.c_void_p, ctypes.POINTER(_SymbolInfo)]
+    found = everything.dladdr(address, ctypes.byref(info))
+    return os.fsdecode(info.file) if found and info.file else None
 
 
 def _candidates() -> list[str]:

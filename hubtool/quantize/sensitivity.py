@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 from hubtool.console import SILENT, Console
 from hubtool.errors import NothingToQuantize
-from hubtool.quantize.blas import describe_blas, needs_column_major, prefer_fast_blas
+from hubtool.quantize.blas import (
+    describe_blas,
+    measure_products,
+    needs_column_major,
+    prefer_fast_blas,
+    speed_advice,
+)
 from hubtool.quantize.checkpoint import FILE_NAME, Checkpoint, fingerprint_of_inputs
 from hubtool.quantize.choice import choices_of
 from hubtool.quantize.components import Component, find_components
@@ -123,7 +129,7 @@ def measure_sensitivity(
     CalibrationInvalid, and what loading the model raises. Every process of a
     ``team`` makes the same call and gets the same result; one writes state.
     """
-    console.note(f"  {describe_blas(prefer_fast_blas())}")
+    _tell_products(console)
     team = team or Team()
     want = _Request(
         model_folder,
@@ -144,6 +150,21 @@ def measure_sensitivity(
     result = _result(want, mix, windows, components, checkpoint, floor)
     _tell_noise(result, console)
     return result
+
+
+def _tell_products(console: Console) -> None:
+    """Who computes, and what would be faster; on the CPU only."""
+    import mlx.core as mx
+
+    loaded = prefer_fast_blas()
+    if mx.default_device() != mx.Device(mx.cpu):
+        return
+    products = measure_products(loaded)
+    console.note(
+        f"  {describe_blas(products.library)}, {products.gflops_a_core:.0f} GFLOP/s a core"
+    )
+    if (faster := speed_advice(products)) is not None:
+        console.note(f"  {faster}")
 
 
 def _tell_noise(result: Sensitivity, console: Console) -> None:
