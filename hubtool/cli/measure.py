@@ -7,7 +7,13 @@ from typing import Annotated
 
 import typer
 
-from hubtool.cli.options import JsonOption, TrustOption, comma_numbers
+from hubtool.cli.options import (
+    JsonOption,
+    RoundingOption,
+    TrustOption,
+    comma_numbers,
+    without_unset,
+)
 from hubtool.cli.output import open_console
 from hubtool.errors import ManifestInvalid
 
@@ -27,6 +33,7 @@ def measure(
     calibration: Annotated[
         Path | None, typer.Option(help="Folder of *.jsonl to use instead of hubtool's mix.")
     ] = None,
+    rounding: RoundingOption = None,
     seed: Annotated[int, typer.Option(help="Seed of the label draws.")] = 0,
     verify: Annotated[
         Path | None,
@@ -73,6 +80,7 @@ def measure(
         group_size=group_size,
         reference=reference,
         method=method,
+        **without_unset({"rounding": rounding}),
         calibration_tokens=tokens,
         seed=seed,
     )
@@ -86,6 +94,7 @@ def measure(
         group_size=want.group_size,
         method=want.method,
         reference=want.reference,
+        rounding=want.rounding,
         mix=load_mix(calibration),
         tokens=want.calibration_tokens,
         seed=want.seed,

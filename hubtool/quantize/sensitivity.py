@@ -24,8 +24,10 @@ from hubtool.quantize.exact import ExactMethod
 from hubtool.quantize.fisher import FisherMethod
 from hubtool.quantize.floor import noise_floor
 from hubtool.quantize.loading import load_lazily, load_tokenizer
-from hubtool.quantize.method import SensitivityMethod, Subject
+from hubtool.quantize.method import SensitivityMethod, Subject, Sums
 from hubtool.quantize.reference import choose_reference, run_bf16, run_uniform4
+from hubtool.quantize.rounding.gains import Gains, rounding_gains, scaled
+from hubtool.quantize.rounding.interface import RoundingName
 from hubtool.quantize.team import Team
 from hubtool.records import Record
 
@@ -73,6 +75,7 @@ class Sensitivity(Record):
     were tried. ``reference_reason`` says why the reference is what it is ("bf16
     needs 15.9 GB, 11.2 GB were free"). ``dtype`` is the arithmetic of the pass.
     ``noise_floor`` is the KL in nats a token that the arithmetic alone makes.
+    ``rounding`` is the way of rounding whose KL it is.
     """
 
     schema: ClassVar[int] = 2
@@ -86,6 +89,7 @@ class Sensitivity(Record):
     calibration: CalibrationUse | None
     dtype: str
     noise_floor: float | None = None
+    rounding: RoundingName = "nearest"
     source: str | None = None  # repo at its commit, or file, that published it
 
 
@@ -99,6 +103,7 @@ class _Request:
     group_sizes: tuple[int, ...]
     method: Method
     reference: Literal["auto", "bf16", "uniform4"]
+    rounding: RoundingName
     seed: int
     trust_remote_code: bool
 
@@ -111,6 +116,7 @@ def measure_sensitivity(
     group_sizes: Sequence[int] = (),
     method: Method = "fisher",
     reference: Literal["auto", "bf16", "uniform4"] = "auto",
+    rounding: RoundingName = "nearest",
     mix: CalibrationMix,
     tokens: int,
     seed: int,
@@ -138,6 +144,7 @@ def measure_sensitivity(
         tuple(sorted({group_size, *group_sizes})),
         method,
         reference,
+        rounding,
         seed,
         trust_remote_code,
     )
@@ -146,8 +153,9 @@ def measure_sensitivity(
     windows = _windows(want, mix, tokens)
     checkpoint = _checkpoint(want, windows, components, checkpoint_folder, team)
     console.note(f"  reference {checkpoint.reference}: {checkpoint.reference_reason}")
-    floor = _measure(want, model, components, windows, checkpoint, console, team)
-    result = _result(want, mix, windows, components, checkpoint, floor)
+    floor, gains = _measure(want, model, components, windows, checkpoint, console, team)
+    sums = scaled(checkpoint.sums, gains)
+    result = _result(want, mix, windows, components, checkpoint, sums, floor)
     _tell_noise(result, console)
     return result
 
@@ -213,7 +221,7 @@ def _own_checkpoint(
     want: _Request, windows: tuple[Window, ...], components: Sequence[Component], folder: Path
 ) -> Checkpoint:
     asked = dataclasses.asdict(want)
-    del asked["folder"]
+    del asked["folder"], asked["rounding"]  # what is kept is of rounding to nearest
     fingerprint = fingerprint_of_inputs(
         want.folder,
         {**asked, "windows": [window.tokens for window in windows], "mlx": version("mlx")},
@@ -235,8 +243,8 @@ def _measure(
     checkpoint: Checkpoint,
     console: Console,
     team: Team,
-) -> float:
-    """Run the steps that the checkpoint has not seen; returns the noise floor."""
+) -> tuple[float, Gains]:
+    """Run the steps that the checkpoint has not seen; the noise floor, and what rounding gains."""
     exact = ExactMethod(same_reference=checkpoint.reference == "bf16")
     method: SensitivityMethod = FisherMethod(exact) if want.method == "fisher" else exact
     running, source = (
@@ -270,7 +278,7 @@ def _measure(
         for number, step in left:
             checkpoint.add(method.run_step(subject, number, team))
             task.advance(step.cost, step.title)
-    return noise_floor(subject)
+    return noise_floor(subject), rounding_gains(subject, want.rounding)
 
 
 def _result(
@@ -279,6 +287,7 @@ def _result(
     windows: tuple[Window, ...],
     components: Sequence[Component],
     checkpoint: Checkpoint,
+    sums: Sums,
     floor: float,
 ) -> Sensitivity:
     positions = sum(len(window.tokens) for window in windows)
@@ -287,7 +296,7 @@ def _result(
             ComponentSensitivity(
                 component.name,
                 component.parameters,
-                {key: kl / positions for key, kl in checkpoint.sums[component.name].items()},
+                {key: kl / positions for key, kl in sums[component.name].items()},
             )
             for component in components
         ),
@@ -300,4 +309,5 @@ def _result(
         calibration=CalibrationUse(mix.sha256, tuple(mix.domains), len(windows), positions),
         dtype="float32",
         noise_floor=floor,
+        rounding=want.rounding,
     )

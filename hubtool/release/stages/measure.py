@@ -14,6 +14,7 @@ from hubtool.quantize.calibration import load_mix
 from hubtool.quantize.choice import UNQUANTIZED_BITS, ChoiceGrid
 from hubtool.quantize.footprint import footprint_of_folder
 from hubtool.quantize.published import read_sensitivity, restricted
+from hubtool.quantize.rounding.interface import RoundingName
 from hubtool.quantize.sensitivity import Sensitivity, measure_sensitivity
 from hubtool.quantize.static import static_sensitivity
 from hubtool.release.manifest import QuantizeOptions, ReleaseManifest
@@ -36,6 +37,7 @@ class MeasureOptions:
     group_size: int
     method: Literal["fisher", "exact", "static"]
     reference: Literal["auto", "bf16", "uniform4"]
+    rounding: RoundingName
     calibration: str | None
     mix_sha256: str
     tokens: int
@@ -81,6 +83,7 @@ def measure_options(want: QuantizeOptions, *, imported: bool = False) -> Measure
         group_size=want.group_size,
         method=want.method,
         reference=want.reference,
+        rounding=want.rounding,
         calibration=want.calibration,
         mix_sha256=load_mix(folder).sha256,
         tokens=want.calibration_tokens,
@@ -117,6 +120,7 @@ def sensitivity_of(
         group_sizes=want.grid.group_sizes,
         method=want.method,
         reference=want.reference,
+        rounding=want.rounding,
         mix=load_mix(Path(want.calibration) if want.calibration else None),
         tokens=want.tokens,
         seed=want.seed,
