@@ -9,6 +9,7 @@ import yaml
 from hubtool.card.facts import CardFacts
 from hubtool.card.frontmatter import BYTE_ORDER_MARK, FrontMatter, split_card
 from hubtool.errors import CardMetadataInvalid
+from hubtool.scores.capability import Comparison
 from hubtool.scores.readers.known import known_task
 
 # keys that hubtool writes, in this order; all others in an existing card are a person's
@@ -59,7 +60,7 @@ def _model_index(facts: CardFacts) -> list[dict[str, Any]] | None:
     results = [
         {
             "task": {"type": "text-generation"},
-            "dataset": {"type": known.dataset, "name": f"{known.name} ({row.n} items)"},
+            "dataset": {"type": known.dataset, "name": f"{known.name} ({_items(row)})"},
             "metrics": [
                 {
                     "type": row.metric,
@@ -72,6 +73,11 @@ def _model_index(facts: CardFacts) -> list[dict[str, Any]] | None:
         if (known := known_task(row.benchmark)) is not None
     ]
     return [{"name": facts.name, "results": results}] if results else None
+
+
+def _items(row: Comparison) -> str:
+    """``1000 items``, and where that is from if no score file states it."""
+    return f"{row.n} items" + (f", by {row.n_from}" if row.n_from else "")
 
 
 def merge_metadata(

@@ -54,6 +54,8 @@ def _invalid(error: ValidationError, path: Path, remedy: str, at: str) -> ScoreF
     first = error.errors(include_url=False)[0]
     field = ".".join(part for part in (at, *map(str, first["loc"])) if part)
     said = first["msg"].removeprefix("Value error, ")
+    if first["type"] in ("model_type", "dict_type"):
+        said = "Input should be an object"  # and not: an instance of a class of ours
     found = "" if first["type"] in ("value_error", "missing") else f" (found {_short(first)})"
     where = f"{field}: " if field else ""
     return ScoreFileInvalid(f"{path.name}: {where}{said}{found}", remedy)

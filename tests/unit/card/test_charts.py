@@ -316,12 +316,25 @@ def test_without_a_baseline_only_one_side_is_drawn_and_told() -> None:
     )
 
 
+def test_a_note_takes_no_room_from_the_name() -> None:
+    def whisker(**notes: object) -> tuple[int, int]:
+        name = "MMLU (5-shot, first 1000 of 14042 items)"  # wider than any note
+        return span(decoded(draw_scores([row(name, 50.0, 60.0, **notes)], "")), CANDIDATE, 150, 230)
+
+    plain = whisker()
+    assert whisker(partial=True, differs=("n",), undisclosed=("few_shot",)) == plain
+    assert plain[0] > 44 + 400  # the whole name stands left of it
+
+
 def test_alt_text_of_scores_tells_both_sides() -> None:
-    rows = [row("MMLU", 57.7, 57.4), row("BFCL", 88.0, 84.0, differs=("few_shot",))]
+    rows = [
+        row("MMLU", 57.7, 57.4, undisclosed=("harness",)),
+        row("BFCL", 88.0, 84.0, differs=("few_shot",), partial=True),
+    ]
     assert scores_alt(rows, "org/base") == (
         "Benchmark scores of this model against org/base, in percent, with 95 % intervals: "
-        "MMLU 57.7 (54.7 to 60.7) against 57.4 (53.4 to 61.4); "
-        "BFCL (settings differ) 88.0 (85.0 to 91.0) against 84.0 (80.0 to 88.0)."
+        "MMLU (not all settings told) 57.7 (54.7 to 60.7) against 57.4 (53.4 to 61.4); "
+        "BFCL (cut short, settings differ) 88.0 (85.0 to 91.0) against 84.0 (80.0 to 88.0)."
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from hubtool.card.blocks import wrap
@@ -76,3 +78,14 @@ def test_front_matter_that_never_ends_is_text_and_stays() -> None:
     rendered = render_card(EXAMPLES["text_only"](), existing=card)
     assert rendered.text.endswith(card)
     assert split_card(rendered.text).readable
+
+
+def test_the_index_says_which_numbers_of_items_no_file_states() -> None:
+    facts = dataclasses.replace(EXAMPLES["unlike_settings"](), model_index=True)
+    assert facts.capability is not None
+    mmlu, *others = facts.capability.rows
+    assumed = dataclasses.replace(mmlu, n_from="the defaults of mlx-optiq")
+    capability = dataclasses.replace(facts.capability, rows=(assumed, *others))
+    index = build_metadata(dataclasses.replace(facts, capability=capability))["model-index"]
+    names = [result["dataset"]["name"] for result in index[0]["results"]]
+    assert names == ["MMLU (1000 items, by the defaults of mlx-optiq)", "GSM8K (1000 items)"]

@@ -238,3 +238,12 @@ def test_unlike_runs_are_not_compared_item_by_item() -> None:
     assert unlike is not None
     assert alike.rows[0].paired is not None
     assert (unlike.rows[0].differs, unlike.rows[0].paired) == (("few_shot",), None)
+
+
+def test_scores_that_an_earlier_hubtool_published_are_read() -> None:
+    later = ("variant", "filter", "task_version", "n_from")
+    data = scores().to_json()
+    for score in (*data["candidate"], *data["baseline"]):
+        for field in later:
+            del score[field]
+    assert ScoreSet.from_json(data) == scores()
