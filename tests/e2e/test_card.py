@@ -60,7 +60,7 @@ def test_a_card_before_its_weights_and_with_them(
     flags = [part for name in ("mmlu", "gsm8k") for part in ("--scores", f"{name}.json")]
     full = card(quant, *flags)
     assert "are not here yet" not in full
-    assert "It beats acme/tiny-llama-4bit by 20.00 points on the benchmarks below" in full
+    assert "It beats acme/tiny-llama-4bit by 20.00 points on the mean of two benchmarks" in full
     assert "is a mixed 4 and 8-bit quant of the same base" in full
     assert "This quant is" not in full  # equal bytes: nothing to say about size
     assert "(from mmlu.json, gsm8k.json)" in full
