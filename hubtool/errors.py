@@ -277,6 +277,12 @@ class CardMetadataInvalid(CheckError):
     id = "HT0603"
 
 
+class CardUnreadable(InputError):
+    """A card that is there cannot be laid into: it is not UTF-8, or a block has lost an end."""
+
+    id = "HT0604"
+
+
 # --- HT07: checks -----------------------------------------------------------
 
 

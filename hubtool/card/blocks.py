@@ -62,6 +62,14 @@ def find_blocks(body: str) -> tuple[Block, ...]:
     return tuple(found)
 
 
+MEND_MARKER = "put its partner back, or take that line out as well"
+
+
+def torn_words(name: str, line: int) -> str:
+    """A marker without its partner, for a person who has to find it."""
+    return f"README.md, line {line}: a marker of block {name} has no partner"
+
+
 def torn_markers(body: str) -> tuple[tuple[str, int], ...]:
     """(block name, line) of every marker that belongs to no block: its partner is gone."""
     blocks = find_blocks(body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from hubtool.artifact.stats import (
     stats_of_folder,
 )
 from hubtool.base.towers import tower_names
-from hubtool.card.blocks import Block, find_blocks, torn_markers
+from hubtool.card.blocks import MEND_MARKER, Block, find_blocks, torn_markers, torn_words
 from hubtool.card.charts import describe, description_of, draw_scores, draw_widths
 from hubtool.card.edited import edited_problems
 from hubtool.card.facts import CardFacts, ModelTraits, build_facts
@@ -29,11 +30,16 @@ from hubtool.card.wording import (
     paired_words,
     size_comparison,
 )
-from hubtool.errors import HubtoolError
+from hubtool.errors import CardUnreadable, HubtoolError
 from hubtool.quantize.optiq_files import METADATA, read_verification
 from hubtool.scores.record import ScoreSet
 
 CARD_FILE = "README.md"
+RENDER_AGAIN = "render the card again: `hubtool card DIR`"
+GIVE_UP_EDITS = (
+    "the block was edited by hand: put right what it says, or give the edits up with "
+    "`hubtool card DIR --overwrite-edited`"
+)
 # what architectures call the routed experts of a layer, and how many of them see a token
 EXPERT_KEYS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
 ACTIVE_EXPERT_KEYS = ("num_experts_per_tok", "top_k_experts", "moe_topk", "num_experts_per_token")
@@ -90,10 +96,18 @@ def scores_in(folder: Path) -> ScoreSet | None:
     return ScoreSet.read(file) if file.is_file() else None
 
 
+@dataclasses.dataclass(frozen=True)
+class Untrue:
+    """A statement that does not follow from the facts, and what to do about it."""
+
+    text: str
+    remedy: str = RENDER_AGAIN
+
+
 def recheck_card(
     folder: Path, *, template: str | None = None, brand: str | None = None
-) -> tuple[str, ...]:
-    """What the card in ``folder`` says and the facts do not, in words; empty if all is true.
+) -> tuple[Untrue, ...]:
+    """What the card in ``folder`` says and the facts do not; empty if all is true.
 
     Blocks that hubtool wrote must read as the facts render now. A block that a
     person edited may say the same in other words, but no other rows and
@@ -102,31 +116,53 @@ def recheck_card(
     """
     card = folder / CARD_FILE
     if not card.is_file():
-        return (f"there is no {CARD_FILE}",)
+        return (Untrue(f"there is no {CARD_FILE}"),)
     if not (folder / FILE).is_file():
-        return (f"there is no {FILE}, so nothing on the card has its evidence",)
+        return (
+            Untrue(
+                f"there is no {FILE}, so nothing on the card has its evidence",
+                "name its base and its repo: `hubtool card DIR --base ORG/BASE --repo ORG/NAME`",
+            ),
+        )
     from hubtool.card.template_check import literal_numbers  # which needs jinja2 at once
 
     try:
         provenance = Provenance.of_folder(folder)
         scores = scores_in(folder)
         if provenance.scores not in (None, scores):
-            return (f"{FILE} holds other scores than {SCORES_FILE}",)
+            return (Untrue(f"{FILE} holds other scores than {SCORES_FILE}"),)
         if read_verification(folder) not in (None, provenance.verification):
-            return (f"{METADATA} holds another comparison with the base than {FILE}",)
+            return (Untrue(f"{METADATA} holds another comparison with the base than {FILE}"),)
         facts = facts_of(folder, provenance, scores)
         look = template or provenance.template, brand or provenance.brand
         blocks = render_blocks(facts, template=look[0], brand=look[1])
         untold = tuple(literal_numbers(*look))
+        text = read_card(card)
     except HubtoolError as error:
-        return (error.message,)
-    text = card.read_bytes().decode("utf-8", errors="replace")
+        return (Untrue(error.message, error.remedy),)
     return (
-        *_metadata_problems(text, facts),
+        *map(Untrue, _metadata_problems(text, facts)),
         *_block_problems(text, blocks, _claims(facts)),
-        *_chart_problems(folder, facts),
-        *untold,
+        *map(Untrue, _chart_problems(folder, facts)),
+        *(Untrue(one, "take it out of the template, or make it a fact") for one in untold),
     )
+
+
+def read_card(card: Path) -> str:
+    """A card's text. Raises CardUnreadable naming the line where it is not UTF-8."""
+    return decode_card(card.read_bytes(), str(card))
+
+
+def decode_card(content: bytes, name: str) -> str:
+    """As :func:`read_card`, of a card that messages call ``name``."""
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise CardUnreadable(
+            f"{name}, line {line}: not UTF-8",
+            "save it as UTF-8: hubtool keeps every byte that a person wrote",
+        ) from error
 
 
 def _metadata_problems(text: str, facts: CardFacts) -> list[str]:
@@ -168,27 +204,30 @@ def _claims(facts: CardFacts) -> tuple[str, ...]:
     return tuple(escape_markdown(text) for text in told if text)
 
 
-def _block_problems(text: str, wanted: dict[str, str], claims: Sequence[str]) -> list[str]:
-    problems = [
-        f"line {line}: a marker of block {name} has no partner" for name, line in torn_markers(text)
-    ]
+def _block_problems(text: str, wanted: dict[str, str], claims: Sequence[str]) -> list[Untrue]:
+    problems = [Untrue(torn_words(name, line), MEND_MARKER) for name, line in torn_markers(text)]
     found: dict[str, Block] = {}
     for block in find_blocks(text):
         if block.name in found:
-            problems.append(f"block {block.name} stands twice")
+            problems.append(Untrue(f"block {block.name} stands twice", "take one of them out"))
         found.setdefault(block.name, block)
     whole = "\n".join(wanted.values())
     for name, want in wanted.items():
         here = found.get(name)
         if here is None:
-            problems.append(f"block {name} is missing")
-        elif here.is_edited:
-            here_text = here.text.replace("\r\n", "\n")
-            said = edited_problems(name, here_text, want, whole, claims)
-            problems += [f"block {name}: {problem}" for problem in said]
-        elif here.text.replace("\r\n", "\n").strip("\n") != want.strip("\n"):
-            problems.append(f"block {name}: {_first_difference(here.text, want)}")
-    problems += [f"block {name}: no fact fills it" for name in found if name not in wanted]
+            problems.append(Untrue(f"block {name} is missing"))
+            continue
+        shown = here.text.replace("\r\n", "\n")
+        if here.is_edited:
+            said = edited_problems(name, shown, want, whole, claims)
+            problems += [Untrue(f"block {name}: {one}", GIVE_UP_EDITS) for one in said]
+        elif shown.strip("\n") != want.strip("\n"):
+            problems.append(Untrue(f"block {name}: {_first_difference(here.text, want)}"))
+    problems += [
+        Untrue(f"block {name}: no fact fills it", "take it out of the card")
+        for name in found
+        if name not in wanted
+    ]
     return problems
 
 

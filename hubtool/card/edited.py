@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?")
-_TOKEN = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?|[^\W\d_]+|%")
+# a sign belongs to a number only where no word stands before it: not in gemma-4
+_TOKEN = re.compile(r"(?:(?<![\w.])[-+])?\d[\d,]*(?:\.\d+)?|[^\W\d_]+|%")
 _RULE = re.compile(r"[\s|:-]+")
 _LINK = re.compile(r"(!?)\[([^\]\n]*)\]\(([^)\s]*)\)")
 # blocks that state obligations: nothing in them may read otherwise

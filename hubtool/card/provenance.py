@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from hubtool.base.source import Base
 from hubtool.card.templates import template_sha256
+from hubtool.errors import JournalUnreadable
 from hubtool.licences.declared import LicenceTerms
 from hubtool.licences.families import families_of
 from hubtool.licences.texts import path_in_quant
@@ -114,8 +115,15 @@ class Provenance(Record):
 
     @classmethod
     def of_folder(cls, folder: Path) -> Provenance:
-        """What the folder's own file says."""
-        return cls.read(folder / FILE)
+        """What the folder's own file says. Raises JournalUnreadable for a damaged one."""
+        try:
+            return cls.read(folder / FILE)
+        except JournalUnreadable as error:
+            raise JournalUnreadable(
+                error.message,
+                "take it back from the quant's repo, or render the card anew with "
+                "--base ORG/BASE --repo ORG/NAME",
+            ) from error
 
 
 @dataclasses.dataclass(frozen=True)

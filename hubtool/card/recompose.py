@@ -8,17 +8,12 @@ from typing import TYPE_CHECKING
 
 from hubtool.base.source import resolve_base
 from hubtool.card.baseline import baseline_facts
-from hubtool.card.compose import CARD_FILE, scores_in
+from hubtool.card.compose import CARD_FILE, read_card, scores_in
 from hubtool.card.provenance import FILE, CardWish, Provenance
-from hubtool.card.templates import (
-    brand_sha256,
-    shipped_brands,
-    shipped_templates,
-    template_sha256,
-)
+from hubtool.card.templates import brand_sha256, template_sha256
 from hubtool.card.write import CardSources, Page, compose_page, lay_out
 from hubtool.console import SILENT, Console
-from hubtool.errors import PathNotFound
+from hubtool.errors import JournalUnreadable, PathNotFound
 from hubtool.licences.conflict import settle
 from hubtool.licences.families import require_accepted, require_name
 from hubtool.licences.rules import require_licence
@@ -45,20 +40,10 @@ class Look:
     overwrite_edited: bool = False
 
     def of(self, provenance: Provenance | None) -> tuple[str, str]:
-        """(template, brand). Raises PathNotFound where the recorded one is not at hand."""
+        """(template, brand)."""
         if provenance is None:
             return self.template or FIRST_LOOK, self.brand or FIRST_LOOK
-        template, brand = self.template or provenance.template, self.brand or provenance.brand
-        for given, name, flag, shipped in (
-            (self.template, template, "--template", shipped_templates()),
-            (self.brand, brand, "--brand", shipped_brands()),
-        ):
-            if given is None and name not in shipped:
-                raise PathNotFound(
-                    f"the card was rendered with {name}, which does not come with hubtool",
-                    f"name it with {flag}",
-                )
-        return template, brand
+        return self.template or provenance.template, self.brand or provenance.brand
 
 
 def recompose(folder: Path, look: Look, scores: ScoreSet | None = None) -> Page:
@@ -114,7 +99,7 @@ def compose_for(
     require_name(terms, target_repo.split("/")[1])
     texts = licence_texts(hub, terms, console)
     scores = scores or scores_in(folder)
-    known = Provenance.of_folder(folder) if (folder / FILE).is_file() else None
+    known = _known(folder, console)
     against = (scores.baseline_repo if scores else None) or (known.baseline if known else None)
     sources = CardSources(
         base=base,
@@ -145,6 +130,17 @@ def _wish(look: tuple[str, str], known: Provenance | None) -> CardWish:
     )
 
 
-def _existing(folder: Path) -> bytes | None:
+def _existing(folder: Path) -> str | None:
     card = folder / CARD_FILE
-    return card.read_bytes() if card.is_file() else None
+    return read_card(card) if card.exists() else None
+
+
+def _known(folder: Path, console: Console) -> Provenance | None:
+    """What the folder's record says; a damaged one is warned about: it is written anew."""
+    if not (folder / FILE).is_file():
+        return None
+    try:
+        return Provenance.of_folder(folder)
+    except JournalUnreadable as error:
+        console.warn(f"{error.message}; it is written anew")
+        return None

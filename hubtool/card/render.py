@@ -13,14 +13,14 @@ from urllib.parse import quote
 
 from hubtool.card import wording
 from hubtool.card.adopt import adopt, headings_twice
-from hubtool.card.blocks import replace_blocks, torn_markers, wrap
+from hubtool.card.blocks import MEND_MARKER, replace_blocks, torn_markers, torn_words, wrap
 from hubtool.card.facts import CardFacts
 from hubtool.card.frontmatter import split_card
 from hubtool.card.metadata import LICENCE_KEYS, build_metadata, merge_metadata
 from hubtool.card.phrases import signed
 from hubtool.card.templates import block_names, load_brand, search_path
 from hubtool.console import format_bytes
-from hubtool.errors import TemplateInvalid
+from hubtool.errors import CardUnreadable, TemplateInvalid
 
 if TYPE_CHECKING:
     from jinja2.sandbox import SandboxedEnvironment
@@ -37,7 +37,7 @@ class RenderedCard:
     ``adopted`` blocks that took the place of what a generator had written;
     ``dropped`` is that text, piece by piece. ``front_matter`` tells which
     fields went or name another licence now, ``doubled`` which headings a
-    person's text has as well, ``torn`` the lines of markers without a partner.
+    person's text has as well.
     """
 
     text: str
@@ -46,7 +46,6 @@ class RenderedCard:
     dropped: tuple[str, ...] = ()
     front_matter: tuple[str, ...] = ()
     doubled: tuple[str, ...] = ()
-    torn: tuple[tuple[str, int], ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -58,9 +57,6 @@ class RenderedCard:
             blocks = ", ".join(self.adopted)
             notes.append(f"hubtool's blocks took over sections of another generator: {blocks}")
         notes += self.front_matter
-        notes += [
-            f"line {line}: a marker of block {name} has no partner" for name, line in self.torn
-        ]
         if self.doubled:
             titles = ", ".join(self.doubled)
             notes.append(f"these headings stand in your text as well as in a block: {titles}")
@@ -84,7 +80,9 @@ def render_card(
     a card without any block, sections that a generator wrote become blocks
     (:mod:`hubtool.card.adopt`) and all else stays. Line ends stay what most
     lines have. Rendering the result again changes nothing. Raises
-    TemplateInvalid, and CardMetadataInvalid for front matter that cannot be read.
+    TemplateInvalid, CardMetadataInvalid for front matter that cannot be read,
+    and CardUnreadable where a marker has lost its partner: where that block
+    ends is not for a program to say.
 
     ``metadata`` takes the place of the facts' own front matter; ``part`` keeps
     to one part of an existing card; blocks in ``left_alone`` are not touched.
@@ -95,6 +93,8 @@ def render_card(
         front, _ = merge_metadata("", metadata)
         body = "\n\n".join(wrap(name, text) for name, text in blocks.items())
         return RenderedCard(f"{front}\n{body}\n", ())
+    for name, line in torn_markers(existing):
+        raise CardUnreadable(torn_words(name, line), MEND_MARKER)
     newline = "\r\n" if existing.count("\r\n") * 2 > existing.count("\n") else "\n"
     before = split_card(existing)
     body, front = before.body, existing[: len(existing) - len(before.body)]
@@ -120,7 +120,6 @@ def render_card(
         adoption.dropped,
         changed,
         headings_twice(body),
-        torn_markers(front + body),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from hubtool.errors import PathNotFound, TemplateInvalid
 
+OWN_FOLDER = "HUBTOOL_TEMPLATES"  # variable that names a folder of a user's own templates
 SUFFIX = ".md.j2"
 _REPO_NAME = re.compile(r"[A-Za-z0-9_.-]{1,96}")
 _INCLUDE = re.compile(r'include\s+"blocks/([a-z0-9-]+)\.md\.j2"')
@@ -105,18 +107,43 @@ def shipped_files() -> dict[str, bytes]:
 
 
 def template_file(name_or_path: str) -> Path:
-    """A shipped template by its name, or a file of the user's. Raises PathNotFound."""
-    shipped = templates_folder() / f"{name_or_path}.md.j2"
-    own = Path(name_or_path)
-    if "/" not in name_or_path and shipped.is_file():
-        return shipped
-    if own.is_file():
-        return own
-    known = ", ".join(shipped_templates())
-    raise PathNotFound(
-        f"no card template {name_or_path!r} here",
-        f"name its file with --template, or one of: {known}",
-    )
+    """A template: a file's path, or a name among the shipped ones or in the user's own folder.
+
+    A name may have its suffix, as cards record it. Raises PathNotFound.
+    """
+    found = _find(name_or_path, "", SUFFIX)
+    if found is None:
+        known = ", ".join(shipped_templates())
+        raise PathNotFound(
+            f"no card template {name_or_path!r} here",
+            f"name its file with --template (and its brand's with --brand), or set {OWN_FOLDER} "
+            f"to the folder that it lies in; shipped ones: {known}",
+        )
+    return found
+
+
+def _find(name_or_path: str, below: str, suffix: str) -> Path | None:
+    """Where a template or a brand lies, None if nowhere."""
+    if "/" not in name_or_path:
+        file_name = name_or_path.removesuffix(suffix) + suffix
+        own = os.environ.get(OWN_FOLDER)
+        folders = [templates_folder() / below, *([Path(own) / below, Path(own)] if own else [])]
+        for folder in folders:
+            if (folder / file_name).is_file():
+                return folder / file_name
+    return Path(name_or_path) if Path(name_or_path).is_file() else None
+
+
+def read_template(file: Path) -> str:
+    """The text of a template, a block or a brand. Raises TemplateInvalid where it is not UTF-8."""
+    content = file.read_bytes()
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise TemplateInvalid(
+            f"{file}, line {line}: not UTF-8", "save the file as UTF-8", path=str(file), line=line
+        ) from error
 
 
 def block_names(name_or_path: str) -> tuple[str, ...]:
@@ -126,7 +153,7 @@ def block_names(name_or_path: str) -> tuple[str, ...]:
     since hubtool owns nothing on a card but its blocks.
     """
     file = template_file(name_or_path)
-    names = tuple(_INCLUDE.findall(file.read_text(encoding="utf-8")))
+    names = tuple(_INCLUDE.findall(read_template(file)))
     if not names:
         raise TemplateInvalid(
             f"{file.name} includes no block", 'write {% include "blocks/details.md.j2" %}'
@@ -173,22 +200,29 @@ def load_brand(name_or_path: str) -> Brand:
 
     Raises PathNotFound, or TemplateInvalid naming file and field.
     """
-    shipped = templates_folder() / "brands" / f"{name_or_path}.yaml"
-    file = shipped if "/" not in name_or_path and shipped.is_file() else Path(name_or_path)
-    if not file.is_file():
+    file = _find(name_or_path, "brands", ".yaml")
+    if file is None:
         known = ", ".join(shipped_brands())
         raise PathNotFound(
-            f"no brand {name_or_path!r} here", f"name its file with --brand, or one of: {known}"
+            f"no brand {name_or_path!r} here",
+            f"name its file with --brand, or set {OWN_FOLDER} to the folder that it lies in; "
+            f"shipped ones: {known}",
         )
     try:
-        data: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
+        data: Any = yaml.safe_load(read_template(file))
+        if not isinstance(data, dict):
+            raise TemplateInvalid(
+                f"{file}: found {'nothing' if data is None else type(data).__name__}, not fields",
+                "docs/reference/facts.md lists the fields of a brand",
+            )
         return Brand.model_validate(data)
     except yaml.YAMLError as error:
-        raise TemplateInvalid(f"{file.name} is not YAML: {error}", "mend its syntax") from error
+        raise TemplateInvalid(f"{file} is not YAML: {error}", "mend its syntax") from error
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the whole"
+        field = ".".join(str(part) for part in first["loc"])
+        said = first["msg"].removeprefix("Value error, ")
         raise TemplateInvalid(
-            f"{file.name}: {field}: {first['msg']}",
+            f"{file}: {field}: {said}" if field else f"{file}: {said}",
             "docs/reference/facts.md lists the fields of a brand",
         ) from error

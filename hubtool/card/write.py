@@ -11,7 +11,7 @@ from typing import ClassVar
 from hubtool.artifact.headers import read_headers, weight_files
 from hubtool.artifact.stats import ComponentBits, sidecars_among, stats_of_folder
 from hubtool.base.source import Base
-from hubtool.card.compose import CARD_FILE, charts_of, figures_of, traits_of
+from hubtool.card.compose import CARD_FILE, charts_of, decode_card, figures_of, traits_of
 from hubtool.card.facts import CardFacts, build_facts
 from hubtool.card.provenance import (
     FILE,
@@ -26,7 +26,6 @@ from hubtool.card.provenance import (
 )
 from hubtool.card.render import RenderedCard, render_card
 from hubtool.card.wording import change_notice
-from hubtool.errors import CardMetadataInvalid
 from hubtool.licences.notices import (
     asks_for_notice,
     is_notice,
@@ -86,7 +85,9 @@ def write_card(
     """
     _remove_others(folder, artifact_files)
     _write_optiq_files(folder, sources)
-    page = compose_page(folder, sources, licence_texts, existing=existing)
+    repo = sources.base.target_repo
+    text = None if existing is None else decode_card(existing, f"README.md of {repo}")
+    page = compose_page(folder, sources, licence_texts, existing=text)
     page.write(folder)
     mine = sorted(_paths(folder) - set(artifact_files))
     return Card(
@@ -150,7 +151,7 @@ def compose_page(
     sources: CardSources,
     licence_texts: dict[str, bytes],
     *,
-    existing: bytes | None,
+    existing: str | None,
     overwrite_edited: bool = False,
 ) -> Page:
     """The card of the quant in ``folder`` for a base that was just resolved; writes nothing."""
@@ -185,7 +186,7 @@ def lay_out(
     wish: CardWish,
     licence_texts: dict[str, bytes],
     *,
-    existing: bytes | None,
+    existing: str | None,
     overwrite_edited: bool = False,
 ) -> Page:
     """The card of known provenance, rendered as ``wish`` says into ``existing``."""
@@ -195,7 +196,7 @@ def lay_out(
         facts,
         template=wish.template,
         brand=wish.brand,
-        existing=_text_of(existing, provenance.repo),
+        existing=existing,
         overwrite_edited=overwrite_edited,
     )
     return Page(
@@ -260,15 +261,3 @@ def _remove_others(folder: Path, kept: Sequence[str]) -> None:
 
 def _paths(folder: Path) -> set[str]:
     return {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
-
-
-def _text_of(card: bytes | None, repo: str) -> str | None:
-    if card is None:
-        return None
-    try:
-        return card.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise CardMetadataInvalid(
-            f"README.md of {repo} is not UTF-8: {error}",
-            "repair it: hubtool keeps every byte that a person wrote",
-        ) from error

@@ -17,8 +17,8 @@ def check(subject: CheckSubject) -> Iterator[Finding]:
         yield Finding(
             "card/facts",
             "fail",
-            problem,
-            "render the card again with `hubtool card`, or put right what it names",
+            problem.text,
+            problem.remedy,
             CARD_FILE,
         )
     if not problems:

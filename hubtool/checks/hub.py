@@ -106,6 +106,14 @@ def _snippet(subject: CheckSubject) -> Finding:
     )
 
 
+def _line_not_utf8(content: bytes) -> int | None:
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return content.count(b"\n", 0, error.start) + 1
+    return None
+
+
 def _card(subject: CheckSubject) -> Iterator[Finding]:
     card, rules = subject.folder / CARD_FILE, subject.folder / ".gitattributes"
     content = card.read_bytes() if card.is_file() else b""
@@ -116,13 +124,15 @@ def _card(subject: CheckSubject) -> Iterator[Finding]:
         problem = ".gitattributes puts it into LFS: the Hub would read no front matter from it"
     elif not card.is_file():
         problem = "there is no README.md: the page would be empty"
+    elif (line := _line_not_utf8(content)) is not None:
+        problem = f"line {line} is not UTF-8: the Hub takes no such card"
     elif len(content) >= CARD_LIMIT_BYTES:
         problem = f"{len(content):,} bytes would be stored as LFS: no front matter would be read"
     yield verdict(
         "hub/card",
         problem,
         "a regular file that the Hub reads",
-        "keep README.md a regular file below 10 MiB",
+        "keep README.md a regular UTF-8 file below 10 MiB",
         CARD_FILE,
     )
     if len(content) > LONG_CARD_BYTES and problem is None:

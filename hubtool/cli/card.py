@@ -17,6 +17,7 @@ from hubtool.errors import PathNotFound
 from hubtool.records import write_whole
 
 if TYPE_CHECKING:
+    from hubtool.card.recompose import Look
     from hubtool.console import Console
 
 
@@ -148,6 +149,8 @@ def render(
     else:
         page.write(folder)
         console.result(f"card written to {folder / 'README.md'}")
+        if page.rendered.kept_edits:
+            _tell_what_edits_say_otherwise(folder, look, console)
     rendered = page.rendered
     console.data(
         {
@@ -157,6 +160,14 @@ def render(
             "dropped": list(rendered.dropped),
         }
     )
+
+
+def _tell_what_edits_say_otherwise(folder: Path, look: Look, console: Console) -> None:
+    """An edited block that was kept may speak of older facts: `hubtool check` will fail it."""
+    from hubtool.card.compose import recheck_card
+
+    for one in recheck_card(folder, template=look.template, brand=look.brand):
+        console.warn(f"{one.text}\n  fix: {one.remedy}")
 
 
 def _show_diff(folder: Path, contents: dict[str, bytes], console: Console) -> None:

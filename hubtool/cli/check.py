@@ -70,6 +70,7 @@ def check(
     if subject is None:
         raise typer.BadParameter("name a quant folder, or a repo as ORG/NAME")
     chosen = {"only": _names(only), "skip": _names(skip)}
+    _require_look(template, brand)
     folder = Path(subject)
     if folder.is_dir():
         if revision:
@@ -101,6 +102,16 @@ def check(
             _report(run_checks(seen, **chosen, console=console), seen, console)
     else:
         raise PathNotFound(f"no folder at {subject}", "name a quant folder, or a repo as ORG/NAME")
+
+
+def _require_look(template: str | None, brand: str | None) -> None:
+    """Raises PathNotFound for a template or a brand that was named and is not there."""
+    from hubtool.card.templates import load_brand, template_file
+
+    if template is not None:
+        template_file(template)
+    if brand is not None:
+        load_brand(brand)
 
 
 def _names(text: str | None) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hubtool.card.blocks import find_blocks, replace_blocks, wrap
 from hubtool.card.examples import EXAMPLES
 from hubtool.card.render import render_card
+from hubtool.errors import CardUnreadable
 
 # text of a person: anything but our own markers
 _PROSE = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=200).filter(
@@ -101,8 +102,6 @@ def test_a_torn_marker_is_text(torn: str) -> None:
     "body",
     [
         "word " * 200_000 + wrap("intro", "old") + "<!-- hubtool:begin x " * 1000,
-        "<!-- hubtool:begin intro 0123456789abcdef -->\n" * 20_000,
-        "<!-- hubtool:end intro -->\n" * 40_000,
         "# a\n\n" * 150_000,
         "```\n" * 250_001,
         "| a | b |\n" * 100_000,
@@ -118,3 +117,11 @@ def test_a_card_of_a_megabyte_takes_no_time(body: str) -> None:
     rendered = render_card(EXAMPLES["text_only"](), existing=body)
     assert time.process_time() - started < 5  # quadratic work would take minutes
     assert len(rendered.text) > len(body)
+
+
+@pytest.mark.parametrize("end", ["begin intro 0123456789abcdef", "end intro"])
+def test_a_card_of_torn_markers_is_refused_at_once(end: str) -> None:
+    started = time.process_time()
+    with pytest.raises(CardUnreadable, match="line 1: a marker of block intro has no partner"):
+        render_card(EXAMPLES["text_only"](), existing=f"<!-- hubtool:{end} -->\n" * 20_000)
+    assert time.process_time() - started < 5

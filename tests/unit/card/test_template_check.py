@@ -10,7 +10,7 @@ import pytest
 from hubtool.card.examples import EXAMPLES
 from hubtool.card.facts import CardFacts
 from hubtool.card.template_check import check_template, fact_names, literal_numbers
-from hubtool.card.templates import load_brand, shipped_brands, shipped_templates
+from hubtool.card.templates import block_names, load_brand, shipped_brands, shipped_templates
 from hubtool.errors import TemplateInvalid
 
 
@@ -128,6 +128,21 @@ def test_a_brand_that_cannot_be_is_refused_with_file_and_field(
     with pytest.raises(TemplateInvalid, match=said) as raised:
         load_brand(brand_file(folder, text))
     assert "ours.yaml" in raised.value.message
+
+
+@pytest.mark.parametrize("kind", ["template", "brand"])
+def test_a_file_that_is_not_utf8_is_named_with_its_line(folder: Path, kind: str) -> None:
+    own = folder / ("own.md.j2" if kind == "template" else "own.yaml")
+    own.write_bytes(b"banner: x\n\xff\xfe\n")
+    with pytest.raises(TemplateInvalid, match=r"own.*line 2: not UTF-8"):
+        block_names(str(own)) if kind == "template" else load_brand(str(own))
+
+
+def test_an_empty_brand_is_told_in_words(folder: Path) -> None:
+    empty = folder / "empty.yaml"
+    empty.write_text("# nothing yet\n")
+    with pytest.raises(TemplateInvalid, match="found nothing, not fields"):
+        load_brand(str(empty))
 
 
 def test_a_brand_may_not_boast_numbers(folder: Path) -> None:
