@@ -25,6 +25,12 @@ def measure(
         str, typer.Option(help="Widths to choose from.", metavar="4,8")
     ] = "4,8",
     group_size: Annotated[int, typer.Option(help="Weights that share one scale.")] = 64,
+    group_sizes: Annotated[
+        str | None,
+        typer.Option(
+            help="Group sizes to measure beside that one. [default: 64]", metavar="32,64,128"
+        ),
+    ] = None,
     reference: Annotated[
         str, typer.Option(help="What to measure against.", metavar="auto|bf16|uniform4")
     ] = "auto",
@@ -78,6 +84,7 @@ def measure(
     want = check_quantize_options(
         candidate_bits=comma_numbers(candidate_bits),
         group_size=group_size,
+        **without_unset({"group_sizes": comma_numbers(group_sizes)}),
         reference=reference,
         method=method,
         **without_unset({"rounding": rounding}),
@@ -92,6 +99,7 @@ def measure(
         model,
         candidate_bits=want.candidate_bits,
         group_size=want.group_size,
+        group_sizes=want.group_sizes or (),
         method=want.method,
         reference=want.reference,
         rounding=want.rounding,
