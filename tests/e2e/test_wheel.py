@@ -32,6 +32,10 @@ def test_the_wheel_runs_the_demo(tmp_path: Path) -> None:
     )
     assert found.stdout.startswith(str(installed))
 
+    made = hubtool("init", "quants", "--org", "acme", cwd=elsewhere, env=env)
+    assert made.returncode == 0, made.stderr
+    assert (elsewhere / "quants/.github/actions/release/action.yml").is_file()
+
     first = hubtool("demo", "--only", "gemma4", cwd=elsewhere, env=env)
     assert first.returncode == 0, first.stderr
     assert "demo-org/gemma-4-tiny-it-OptiQ-4bit: published" in first.stdout
