@@ -102,7 +102,7 @@ def _release(
     if result.receipt is not None:
         add_summary(release_summary(result.receipt, result.quant_folder, sent=result.sent))
     elif result.plan is not None:
-        add_summary(plan_summary(result.plan))
+        add_summary(plan_summary(result.plan, result.quant_folder))
     return result
 
 

@@ -16,13 +16,18 @@ from hubtool.errors import (
     TagNotFound,
     TreeDirty,
 )
-from hubtool.release.git_tree import changed_between, files_at, named_files, read_text
+from hubtool.release.git_tree import (
+    DEEPEN,
+    changed_between,
+    files_at,
+    named_files,
+    read_text,
+)
 
 if TYPE_CHECKING:
     from git import Repo
 
 RELEASES = "releases"
-DEEPEN = "fetch all history: `fetch-depth: 0` for actions/checkout, else `git fetch --unshallow`"
 _SIGNATURES = {
     "-----BEGIN PGP SIGNATURE-----": "openpgp",
     "-----BEGIN SSH SIGNATURE-----": "ssh",
@@ -77,9 +82,9 @@ def read_tag(repo: Repo, name: str) -> Tag:
         )
     try:
         commit, annotated = found.commit.hexsha, found.tag
-        files_at(repo, commit)
-    except (ValueError, OSError, CloneIncomplete) as error:
-        raise CloneIncomplete(f"this clone lacks the files of the tag {name}", DEEPEN) from error
+    except (ValueError, OSError) as error:
+        raise CloneIncomplete(f"this clone lacks the commit of the tag {name}", DEEPEN) from error
+    files_at(repo, commit)
     _require_as_pushed(name, {commit, annotated.hexsha if annotated else commit})
     if annotated is None:
         return Tag(name, commit)

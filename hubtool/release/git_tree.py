@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from git import Repo
 
 LARGEST_BYTES = 50_000_000  # no manifest, score file or template is larger
+DEEPEN = "fetch all history: `fetch-depth: 0` for actions/checkout, else `git fetch --unshallow`"
 _REGULAR = ("100644", "100755")
 
 
@@ -28,7 +29,10 @@ def files_at(repo: Repo, commit: str) -> tuple[str, ...]:
     try:
         listing = repo.git.ls_tree("-r", "-z", "--long", "--full-tree", commit)
     except GitCommandError as error:
-        raise CloneIncomplete(f"this clone lacks the files of {commit[:12]}") from error
+        said = " ".join(str(error.stderr).split()) or str(error.status)
+        raise CloneIncomplete(
+            f"git cannot list the files of {commit[:12]} in this clone ({said})", DEEPEN
+        ) from error
     found = []
     for line in str(listing).split("\0"):
         facts, tab, path = line.partition("\t")

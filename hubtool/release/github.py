@@ -70,23 +70,26 @@ def release_summary(receipt: Receipt, quant: Path, *, sent: bool) -> str:
     if receipt.pull_request_url:
         rows.append(("Pull request", receipt.pull_request_url))
     head = f"## [{receipt.repo}]({receipt.url}): {state}\n\n"
-    return head + _table(("Receipt", ""), rows) + _figures(receipt, quant)
+    files = f"{receipt.url}/resolve/{receipt.commit}"
+    return head + _table(("Receipt", ""), rows) + _figures(quant, files)
 
 
-def plan_summary(plan: PublishPlan) -> str:
-    """What a dry run would have sent."""
+def plan_summary(plan: PublishPlan, quant: Path) -> str:
+    """What a dry run would have sent, and the figures of the quant."""
     total = sum(file.size_bytes for file in plan.operations)
     rows = [(f"`{file.path}`", format_bytes(file.size_bytes)) for file in plan.operations]
     rows += [(f"`{path}`", "deleted") for path in plan.deletions]
     head = f"## {plan.repo}: dry run, nothing was sent\n\n"
-    return (
+    listed = (
         head
         + f"{len(plan.operations)} files to send, {format_bytes(total)}\n\n"
         + _table(("File", "Size"), rows)
     )
+    return listed + _figures(quant, None)
 
 
-def _figures(receipt: Receipt, quant: Path) -> str:
+def _figures(quant: Path, files: str | None) -> str:
+    """What the quant is, with its charts where they can be reached: below the address ``files``."""
     from hubtool.card.compose import facts_of, scores_in
     from hubtool.card.provenance import FILE, Provenance
     from hubtool.card.render import escape_markdown
@@ -107,10 +110,7 @@ def _figures(receipt: Receipt, quant: Path) -> str:
         if value
     ]
     charts = [chart for chart in (facts.width_chart, facts.score_chart) if chart]
-    shown = [
-        f"![{escape_markdown(chart.alt)}]({receipt.url}/resolve/{receipt.commit}/{chart.path})"
-        for chart in charts
-    ]
+    shown = [f"![{escape_markdown(chart.alt)}]({files}/{chart.path})" for chart in charts if files]
     return "\n" + _table(("Property", "Value"), rows) + "".join(f"\n{one}\n" for one in shown)
 
 

@@ -112,7 +112,7 @@ def test_a_receipt_without_its_folder_shows_no_figures(tmp_path: Path) -> None:
     assert "already published" in release_summary(receipt, tmp_path, sent=False)
 
 
-def test_a_dry_run_lists_what_would_be_sent() -> None:
+def test_a_dry_run_lists_what_would_be_sent(tmp_path: Path) -> None:
     plan = PublishPlan(
         repo="me/a",
         parent=None,
@@ -123,7 +123,7 @@ def test_a_dry_run_lists_what_would_be_sent() -> None:
         as_pull_request=False,
         files=(FILE,),
     )
-    assert plan_summary(plan) == (
+    assert plan_summary(plan, tmp_path) == (
         "## me/a: dry run, nothing was sent\n\n1 files to send, 2.00 MB\n\n"
         "| File | Size |\n| --- | --- |\n| `model.safetensors` | 2.00 MB |\n| `old.bin` | deleted |\n"
     )
