@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from git import Actor, Repo
 
+from hubtool.hub.publish import PublishPlan
 from hubtool.localhub.server import RunningHub
+from hubtool.release.github import plan_summary
 from hubtool.release.new_repo import NAME, new_repository
 from tests.support.action_runner import Run, Runner
 from tests.support.release import BASE, CANARY, adopt_token, environment, files_holding, hubtool
@@ -135,3 +137,12 @@ def test_a_changed_template_is_planned_and_applied_after_the_approval(
         file.unlink()
     again = quants.job("recard", "plan")
     assert again.outputs["changed"] == "false", again.log
+
+
+def test_the_summary_of_a_dry_run_has_the_figures_and_no_chart(prepared_work: Path) -> None:
+    work = next(prepared_work.iterdir())
+    text = plan_summary(PublishPlan.read(work / "plan.json"), work / "quant")
+    assert text.startswith(f"## {QUANT}: dry run, nothing was sent\n")
+    assert "| `README.md` | " in text
+    assert "| Bits per weight, nominal (allocation only) | 5.00 |" in text
+    assert "![" not in text
