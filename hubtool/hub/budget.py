@@ -23,6 +23,7 @@ Purse = Literal["api", "resolve", "commit"]
 
 API_CALLS, RESOLVES, WINDOW_SECONDS = 900, 4500, 300.0
 COMMITS, HOUR_SECONDS = 120, 3600.0
+RESUME = "run the same command again: it goes on where it stopped"
 SHARE = 0.9  # of a quota that the Hub names
 ANSWER_SECONDS = 120.0  # the Hub itself gives a commit up after 60
 LONG_SECONDS = 30.0  # from here on a wait is told
@@ -83,9 +84,12 @@ class RateBudget:
     def spend(self, purse: Purse, *, ago_seconds: float = 0.0, wait: bool = True) -> None:
         """Take one of its kind, after waiting for it. ``ago_seconds``: it was taken then.
 
-        Raises InterruptedRun if the run was stopped meanwhile.
+        Raises InterruptedRun if the run was stopped meanwhile; what is being
+        sent may still ask, but no new commit begins.
         """
         while True:
+            if self._stopped and purse == "commit":
+                raise InterruptedRun("stopped", RESUME)
             with self._lock:
                 left = self._wait_for(purse) if wait else 0.0
                 if left <= 0:
@@ -97,7 +101,7 @@ class RateBudget:
             if fresh and self._tell:
                 self._tell(purse, left)
             if self._stopped:
-                raise InterruptedRun("stopped", "run the same command again: it resumes")
+                raise InterruptedRun("stopped", RESUME)
             self._sleep(min(left, 1.0))
 
     def wait_for(self, purse: Purse) -> float:

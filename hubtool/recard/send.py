@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hubtool.errors import HubtoolError, HubUnreachable, InterruptedRun, NotSignedIn, RemoteMoved
@@ -61,19 +62,22 @@ def additions(plan: RepoPlan) -> list[CommitOperationAdd]:
 
 
 def _commit(run: Sending, plan: RepoPlan) -> Entry:
-    def commit() -> str:
+    def commit() -> tuple[str, bool]:
+        operations = additions(plan)
         info = send_commit(
             run.hub,
             plan.repo,
-            additions(plan),
+            operations,
             title=run.header.title,
             description=run.mark,
             parent=plan.head,
         )
-        return str(info.oid)
+        return str(info.oid), was_there(operations)
 
     try:
-        oid, found = run.hub.call(f"commit to {plan.repo}", commit), False
+        oid, found = run.hub.call(f"commit to {plan.repo}", commit)
+        if found:
+            oid = _landed(run, plan) or oid
     except RemoteMoved:
         # ours, of a run that was killed or whose answer was lost, or somebody else's
         ours = _landed(run, plan)
@@ -83,6 +87,11 @@ def _commit(run: Sending, plan: RepoPlan) -> Entry:
     texts = {one.path: one.after for one in plan.files if not one.binary}
     remember(run.cache, plan.repo, plan.head, oid, texts)
     return Entry(plan.repo, "done", commit=oid, found=found)
+
+
+def was_there(operations: Sequence[CommitOperationAdd]) -> bool:
+    """Whether the client made no commit because the Hub held all of it: an earlier try's."""
+    return not any(getattr(one, "_is_committed", True) for one in operations)
 
 
 def _landed(run: Sending, plan: RepoPlan) -> str | None:

@@ -1,0 +1,333 @@
+"""Single repos and hard moments: licences, renamed repos, lost answers, cards that the Hub refuses."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hubtool.console import SILENT
+from hubtool.errors import HubUnreachable, NoWritePermission, QuotaSpent
+from hubtool.hub.budget import RateBudget
+from hubtool.hub.client import HubClient
+from hubtool.hub.retry import RetryPolicy
+from hubtool.localhub.faults import Fault
+from hubtool.recard.apply import apply_plan
+from hubtool.recard.change import RepoPlan, Wish
+from hubtool.recard.journal import Entry, Journal
+from hubtool.recard.licence import Licences
+from hubtool.recard.make import in_order, plan_all
+from hubtool.recard.permission import require_writable
+from hubtool.recard.planfile import PlanWriter, new_header
+from hubtool.recard.select import Selection, Skipped
+from hubtool.recard.undo import undo_plan
+from tests.support.fleet import hubtool_made, mlx_lm_card, optiq_made, uniform
+from tests.support.localhub import HubSession
+
+TITLE = "Cards"
+
+
+class Bench:
+    """Plans, applies and undoes on the session's Hub, in one folder, without a pause."""
+
+    def __init__(self, hub: HubSession, folder: Path) -> None:
+        self.hub, self.folder = hub, folder
+        quick = RetryPolicy(first_wait_seconds=0.01, sleep=lambda _: None)
+        self.client = HubClient(endpoint=hub.url, token=hub.token, retry=quick)
+
+    def seed(self, name: str, make: Any = optiq_made, **settings: Any) -> str:
+        repo = f"{self.hub.org}/{name}"
+        make(self.folder / name, repo)
+        self.hub.running.store.seed_repo(repo, self.folder / name, **settings)
+        shutil.rmtree(self.folder / name)
+        return repo
+
+    def plan(
+        self, *repos: str, org: str | None = None, file: str = "plan.json", **wish: Any
+    ) -> list[RepoPlan | Skipped]:
+        licences = Licences(self.client, (), SILENT) if wish.get("include_licence") else None
+        with PlanWriter(self.folder / file, new_header(self.hub.url, TITLE, {})) as writer:
+            wanted = Selection(org, None, repos)
+            found = [*plan_all(self.client, wanted, Wish(**wish), licences=licences)]
+            for entry in found:
+                writer.add(entry)
+        return found
+
+    def apply(self, file: str = "plan.json", **settings: Any) -> list[Entry]:
+        budget = RateBudget.for_hub(self.hub.url)
+        return [*apply_plan(self.client, self.folder / file, budget=budget, **settings)]
+
+    def undo(self, file: str = "plan.json") -> list[Entry]:
+        budget = RateBudget.for_hub(self.hub.url)
+        return [*undo_plan(self.client, self.folder / file, budget=budget)]
+
+    def card(self, repo: str, revision: str = "main") -> str:
+        return self.hub.running.store.read(repo, revision, "README.md").decode()
+
+    def titles(self, repo: str) -> list[str]:
+        return [one.title for one in self.hub.api().list_repo_commits(repo)]
+
+    @contextmanager
+    def faults(self, *faults: Fault) -> Iterator[None]:
+        self.hub.running.faults[:] = faults
+        yield
+        self.hub.running.faults.clear()
+
+
+@pytest.fixture
+def bench(hub: HubSession, tmp_path: Path) -> Bench:
+    return Bench(hub, tmp_path)
+
+
+def only(found: list[RepoPlan | Skipped]) -> RepoPlan:
+    [plan] = found
+    assert isinstance(plan, RepoPlan), plan
+    return plan
+
+
+# --- licences -------------------------------------------------------------------
+
+
+def base_with(bench: Bench, licence: str) -> str:
+    base = f"{bench.hub.org}/base"
+    folder = bench.folder / "base"
+    folder.mkdir()
+    (folder / "README.md").write_text(f"---\nlicense: {licence}\n---\n# Base\n")
+    (folder / "LICENSE").write_text("Permission is granted.\n")
+    bench.hub.running.store.seed_repo(base, folder)
+    return base
+
+
+def test_a_wrong_licence_stays_until_it_is_asked_for_and_then_comes_first(bench: Bench) -> None:
+    base = base_with(bench, "apache-2.0")
+
+    def claims_mit(folder: Path, repo: str) -> None:
+        uniform(folder, repo)
+        (folder / "README.md").write_text(mlx_lm_card(repo, base=base, licence="mit"))
+
+    repo = bench.seed("quant", claims_mit)
+    without = only(bench.plan(repo))
+    assert "licence" not in {change.kind for change in without.changes}
+    assert "license: mit" in without.files[0].after
+    plan = only(bench.plan(repo, include_licence=True))
+    assert [plan.changes[0].kind, plan.changes[0].what] == ["licence", "license: mit -> apache-2.0"]
+    assert "license: apache-2.0" in plan.files[0].after
+    texts = {one.path: one.content for one in plan.files}
+    assert texts["LICENSE"] == b"Permission is granted.\n"
+    assert [one.state for one in bench.apply()] == ["done"]
+    assert bench.hub.running.store.read(repo, "main", "LICENSE") == texts["LICENSE"]
+    assert [one.state for one in bench.undo()] == ["undone"]
+    assert "LICENSE" not in bench.hub.running.store.tree(repo)
+    assert "license: mit" in bench.card(repo)
+
+
+def test_a_card_that_says_another_licence_than_our_records_is_told_and_left(bench: Bench) -> None:
+    def changed(folder: Path, repo: str) -> None:
+        hubtool_made(folder, repo)
+        card = folder / "README.md"
+        card.write_text(card.read_text().replace("license: mit", "license: apache-2.0"))
+
+    plan = only(bench.plan(bench.seed("quant", changed)))
+    assert plan.licence_withheld
+    assert "license: apache-2.0" in plan.files[0].after
+    assert any("--include-licence changes it" in warning for warning in plan.warnings)
+
+
+# --- selection ------------------------------------------------------------------
+
+
+def test_a_repo_that_was_renamed_is_not_followed(bench: Bench) -> None:
+    old = bench.seed("old-name")
+    bench.hub.api().move_repo(old, f"{bench.hub.org}/new-name")
+    [left] = bench.plan(old)
+    assert isinstance(left, Skipped)
+    assert left.reason == f"it is called {bench.hub.org}/new-name now: name it so"
+
+
+def test_a_match_chooses_names_and_never_drops_what_is_named(bench: Bench) -> None:
+    for name in ("gemma-OptiQ-4bit", "llama-OptiQ-4bit", "named"):
+        bench.seed(name)
+    with PlanWriter(bench.folder / "plan.json", new_header(bench.hub.url, TITLE, {})):
+        wanted = Selection(bench.hub.org, "gemma-*-OptiQ-*", (f"{bench.hub.org}/named",))
+        wanted = dataclasses.replace(wanted, match="gemma-*")
+        found = {one.repo for one in plan_all(bench.client, wanted, Wish())}
+    assert found == {f"{bench.hub.org}/gemma-OptiQ-4bit", f"{bench.hub.org}/named"}
+
+
+def test_a_gated_repo_of_others_that_shows_no_files_is_skipped(
+    strict_hub: HubSession, tmp_path: Path
+) -> None:
+    bench = Bench(strict_hub, tmp_path)
+    repo = bench.seed("gated", gated="auto")
+    token = strict_hub.running.store.create_user("eve")
+    bench.client = HubClient(endpoint=strict_hub.url, token=token)
+    [left] = bench.plan(repo)
+    assert isinstance(left, Skipped)
+    assert "the repo is gated and this token has no access" in left.reason
+
+
+# --- hard moments ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", [{"lost": True}, {"drop": 0}, {"status": 503}, {"status": 409}])
+def test_a_commit_that_got_no_answer_is_made_once(bench: Bench, fault: dict[str, Any]) -> None:
+    repo = bench.seed("quant")
+    bench.plan(repo)
+    with bench.faults(Fault("commit", nth=1, **fault)):
+        [entry] = bench.apply()
+    assert (entry.state, entry.found) == ("done", "lost" in fault)
+    assert bench.titles(repo) == [TITLE, "Add files", "initial commit"]
+    with bench.faults(Fault("commit", nth=1, **fault)):
+        [back] = bench.undo()
+    assert back.state == "undone"
+    assert bench.titles(repo)[:2] == [f"Undo: {TITLE}", TITLE]
+    assert len(bench.titles(repo)) == 4
+
+
+@pytest.mark.parametrize("fault", [{"lost": True}, {"status": 503}])
+def test_a_pull_request_that_got_no_answer_is_opened_once(
+    bench: Bench, fault: dict[str, Any]
+) -> None:
+    repo = bench.seed("quant")
+    bench.plan(repo)
+    with bench.faults(Fault("commit", nth=1, **fault)):
+        [entry] = bench.apply(pull_requests=True)
+    proposals = [*bench.hub.api().get_repo_discussions(repo)]
+    assert [one.status for one in proposals] == ["open"]
+    assert entry.pull_request == f"{bench.hub.url}/{repo}/discussions/{proposals[0].num}"
+
+
+def test_a_journal_that_was_lost_costs_no_second_commit(bench: Bench) -> None:
+    repo = bench.seed("quant")
+    bench.plan(repo)
+    bench.apply()
+    (bench.folder / "plan.journal.jsonl").unlink()
+    [entry] = bench.apply()
+    assert (entry.state, entry.found, len(bench.titles(repo))) == ("done", True, 3)
+
+
+def test_a_card_that_the_hub_alone_refuses_fails_for_its_repo_only(bench: Bench) -> None:
+    repos = [bench.seed("one"), bench.seed("two")]
+    bench.plan(*repos)
+    with bench.faults(Fault("validate-yaml", status=400, nth=1)):
+        states = sorted(entry.state for entry in bench.apply(workers=1))
+    assert states == ["done", "failed"]
+    assert sorted(entry.state for entry in bench.apply()) == ["done"], "it may be tried again"
+
+
+def test_a_quota_ends_the_run_for_all_and_says_so_whoever_was_first(bench: Bench) -> None:
+    repos = [bench.seed(f"m{number}") for number in range(5)]
+    bench.plan(*repos)
+    fault = Fault("commit", status=429, retry_after=3000)
+    with bench.faults(fault), pytest.raises(QuotaSpent):
+        bench.apply(workers=2)
+    assert fault.struck <= 2, "nobody else tries"
+    assert [one.state for one in bench.apply()] == ["done"] * 5
+    assert {len(bench.titles(repo)) for repo in repos} == {3}
+
+
+def test_a_hub_that_is_gone_ends_the_run_and_keeps_what_was_done(bench: Bench) -> None:
+    repos = [bench.seed(f"m{number}") for number in range(4)]
+    bench.plan(*repos)
+    with bench.faults(Fault("commit", status=503, nth=0)) as _:
+        bench.hub.running.faults[0].times = 10_000
+        with pytest.raises(HubUnreachable):
+            bench.apply(workers=1)
+    assert {one.state for one in bench.apply()} == {"done"}
+
+
+def test_undo_leaves_what_somebody_changed_and_may_be_run_again(bench: Bench) -> None:
+    repo = bench.seed("quant")
+    bench.plan(repo)
+    bench.apply()
+    ours = bench.card(repo)
+    api = bench.hub.api()
+
+    def write(text: str) -> None:
+        api.upload_file(path_or_fileobj=text.encode(), path_in_repo="README.md", repo_id=repo)
+
+    write(ours + "\nA word.\n")
+    [left] = bench.undo()
+    assert (left.state, left.reason) == ("left", "its card was changed since")
+    assert bench.card(repo).endswith("A word.\n")
+    assert bench.apply() == [], "it was sent: it is not sent again"
+    write(ours)
+    [back] = bench.undo()
+    assert back.state == "undone"
+    assert "optiq/release.json" not in bench.hub.running.store.tree(repo)
+
+
+def test_a_file_beside_the_card_that_somebody_changed_is_left_and_the_card_goes_back(
+    bench: Bench,
+) -> None:
+    repo = bench.seed("quant")
+    before = bench.card(repo)
+    bench.plan(repo)
+    bench.apply()
+    bench.hub.api().upload_file(
+        path_or_fileobj=b"{}", path_in_repo="optiq/release.json", repo_id=repo
+    )
+    assert [one.state for one in bench.undo()] == ["undone"]
+    assert bench.card(repo) == before
+    assert bench.hub.running.store.read(repo, "main", "optiq/release.json") == b"{}"
+
+
+# --- permission -------------------------------------------------------------------
+
+
+def test_a_contributor_is_asked_repo_by_repo(strict_hub: HubSession, tmp_path: Path) -> None:
+    bench = Bench(strict_hub, tmp_path)
+    store = strict_hub.running.store
+    token = store.create_user("ann")
+    store.create_org("crew", {"ann": "contributor"})
+    store.create_repo("crew/mine", "ann")
+    store.create_repo("crew/theirs", "founder")
+    client = HubClient(endpoint=strict_hub.url, token=token)
+    require_writable(client, ["crew/mine"])
+    with pytest.raises(NoWritePermission) as caught:
+        require_writable(client, ["crew/mine", "crew/theirs", "lab/x"])
+    assert sorted(caught.value.details["repos"]) == ["crew/theirs", "lab/x"]  # type: ignore[call-overload]
+    require_writable(client, ["crew/theirs"], pull_requests=True)
+    assert bench.hub.requests("POST", "/commit/") == []
+
+
+# --- flat --------------------------------------------------------------------------
+
+
+def test_no_more_repos_are_taken_from_the_listing_than_are_in_hand() -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    taken = 0
+
+    def listing() -> Iterator[int]:
+        nonlocal taken
+        for number in range(1000):
+            taken = number + 1
+            yield number
+
+    with ThreadPoolExecutor(4) as pool:
+        results = in_order(pool, lambda number: number * 2, listing(), ahead=20)
+        for place, result in enumerate(results):
+            assert result == place * 2
+            assert taken <= place + 1 + 20
+
+
+def test_a_commit_costs_three_requests(bench: Bench) -> None:
+    repo = bench.seed("quant")
+    bench.plan(repo)
+    assert bench.client.identity.any_org
+    start = len(bench.hub.running.log)
+    bench.apply()
+    paths = [one.path.removeprefix("/api/") for one in bench.hub.running.log[start:]]
+    assert paths == [
+        "validate-yaml",
+        f"models/{repo}/preupload/main",
+        f"models/{repo}/commit/main",
+    ]
+    assert json.loads(Journal(bench.folder / "plan.json").path.read_text())["state"] == "done"
