@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +15,7 @@ import typer
 from hubtool.cli.options import HubOption, JsonOption
 from hubtool.cli.output import open_console
 from hubtool.cli.recard_options import (
+    PATIENCE_SECONDS,
     ConcurrencyOption,
     OfPlanOption,
     PaceOption,
@@ -54,7 +55,7 @@ def apply(
     Example: hubtool recard apply plan.json --yes
     """
     console = open_console(json_output)
-    client = open_hub(hub, console)
+    client = open_hub(hub, console, patience_seconds=PATIENCE_SECONDS)
 
     from hubtool.hub.budget import RateBudget, paced
     from hubtool.recard.apply import apply_plan, charge, require_this_hub
@@ -106,7 +107,7 @@ def undo(
     Example: hubtool recard undo plan.json
     """
     console = open_console(json_output)
-    client = open_hub(hub, console)
+    client = open_hub(hub, console, patience_seconds=PATIENCE_SECONDS)
 
     from hubtool.hub.budget import RateBudget, paced
     from hubtool.recard.apply import charge, require_this_hub
@@ -195,23 +196,18 @@ def _ask(question: str, yes: bool) -> None:
 
 
 def _report(
-    entries: Iterable[Entry], console: Console, word: str, total: int, budget: RateBudget
+    entries: Generator[Entry], console: Console, word: str, total: int, budget: RateBudget
 ) -> None:
     """Print what becomes of each repo as it does; exit 1 if one was left."""
     states = Counter[str]()
     try:
-        for entry in entries:
-            states[entry.state] += 1
-            console.data(
-                {
-                    "event": "repo",
-                    "number": states.total(),
-                    "of": total,
-                    **dataclasses.asdict(entry),
-                }
-            )
-            if entry.state in TOLD:
-                console.result(f"  {entry.state:<7} {entry.repo}: {entry.reason}")
+        with contextlib.closing(entries):  # an interrupted run waits for what is on its way
+            for entry in entries:
+                states[entry.state] += 1
+                place = {"event": "repo", "number": states.total(), "of": total}
+                console.data({**place, **dataclasses.asdict(entry)})
+                if entry.state in TOLD:
+                    console.result(f"  {entry.state:<7} {entry.repo}: {entry.reason}")
     except HubtoolError as error:
         raise _stopped(error, console, states, total, budget) from error
     console.data({"event": word, **states})

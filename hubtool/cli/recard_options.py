@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+# a window of the Hub's limits ends after 300 s; a run over many repos waits for the next one
+PATIENCE_SECONDS = 660.0
+
 PlanArgument = Annotated[Path, typer.Argument(help="The plan.", metavar="PLAN")]
 ConcurrencyOption = Annotated[int, typer.Option(min=1, max=64, help="Repos at a time.")]
 PaceOption = Annotated[

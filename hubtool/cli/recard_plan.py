@@ -12,7 +12,7 @@ import typer
 
 from hubtool.cli.options import HubOption, JsonOption
 from hubtool.cli.output import open_console
-from hubtool.cli.recard_options import ConcurrencyOption, duration
+from hubtool.cli.recard_options import PATIENCE_SECONDS, ConcurrencyOption, duration
 from hubtool.cli.session import open_hub
 from hubtool.errors import ManifestInvalid, PathNotFound
 
@@ -84,7 +84,7 @@ def plan(
     console = open_console(json_output)
     wanted = _selection(org, match, repo or (), from_file)
     wish = _wish(template, brand, only, overwrite_edited, include_licence, charts)
-    client = open_hub(hub, console)
+    client = open_hub(hub, console, patience_seconds=PATIENCE_SECONDS)
 
     from hubtool.hub.budget import RateBudget, paced
     from hubtool.recard.cache import QuantCache

@@ -37,8 +37,8 @@ def local_hub_root(hub: str = "local") -> Path:
     return Path(data) / "hubtool" / "hub"
 
 
-def open_hub(hub: str | None, console: Console) -> HubClient:
-    """The client for this command.
+def open_hub(hub: str | None, console: Console, *, patience_seconds: float = 0.0) -> HubClient:
+    """The client for this command; ``patience_seconds`` of retries where the user named none.
 
     For ``local`` in the first process this starts the Hub (or joins one that
     is running), runs the same command in a child, and exits with its code.
@@ -46,7 +46,7 @@ def open_hub(hub: str | None, console: Console) -> HubClient:
     inherited = os.environ.get(_CHILD_URL)
     if inherited:
         _die_with_parent()
-        return _client(inherited, console)
+        return _client(inherited, console, patience_seconds)
     if hub is not None and (hub == "local" or hub.startswith("local:")):
         raise typer.Exit(_run_on_local_hub(local_hub_root(hub), console))
     if hub is not None:
@@ -54,13 +54,15 @@ def open_hub(hub: str | None, console: Console) -> HubClient:
         os.environ["HF_ENDPOINT"] = hub.rstrip("/")
         if urlsplit(hub).hostname in ("127.0.0.1", "localhost", "::1"):
             os.environ.update(_loopback_settings())
-    return _client(hub, console)
+    return _client(hub, console, patience_seconds)
 
 
-def _client(endpoint: str | None, console: Console) -> HubClient:
+def _client(endpoint: str | None, console: Console, patience_seconds: float) -> HubClient:
     from hubtool.hub.client import HubClient
+    from hubtool.hub.retry import RetryPolicy
 
-    return HubClient(endpoint=endpoint, console=console)
+    retry = RetryPolicy.from_environment(at_least=patience_seconds)
+    return HubClient(endpoint=endpoint, console=console, retry=retry)
 
 
 def _loopback_settings() -> dict[str, str]:

@@ -29,9 +29,11 @@ class RetryPolicy:
     clock: Callable[[], float] = time.monotonic
 
     @classmethod
-    def from_environment(cls) -> RetryPolicy:
-        """The default policy with the user's patience."""
-        return cls(patience_seconds=float(os.environ.get("HUBTOOL_RETRY_SECONDS", "180")))
+    def from_environment(cls, *, at_least: float = 0.0) -> RetryPolicy:
+        """The default policy with the user's patience; if they named none, ``at_least`` so much."""
+        named = os.environ.get("HUBTOOL_RETRY_SECONDS")
+        usual = max(cls.patience_seconds, at_least)
+        return cls(patience_seconds=usual if named is None else float(named))
 
     def wait_before(self, attempt: int, headers: Mapping[str, str]) -> float:
         """Seconds before try number ``attempt`` (2 is the first retry)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -51,7 +51,7 @@ def apply_plan(
     budget: RateBudget,
     cache: QuantCache | None = None,
     console: Console = SILENT,
-) -> Iterator[Entry]:
+) -> Generator[Entry]:
     """Send what is not sent yet; one entry a repo, in the order of the plan.
 
     Raises NoWritePermission before anything is sent; HubUnreachable (QuotaSpent

@@ -53,9 +53,16 @@ def _metadata_changes(before: dict[str, Any], after: dict[str, Any]) -> list[Cha
     ]
 
 
+def _blocks(body: str) -> dict[str, str]:
+    """Name -> text in the order of the card; of two of one name the first."""
+    found: dict[str, str] = {}
+    for block in find_blocks(body):
+        found.setdefault(block.name, block.text)
+    return found
+
+
 def _block_changes(before: str, after: str, adopted: Collection[str]) -> list[Change]:
-    old = {block.name: block.text for block in reversed(find_blocks(before))}
-    new = {block.name: block.text for block in reversed(find_blocks(after))}
+    old, new = _blocks(before), _blocks(after)
     changes = []
     for name in [*new, *(name for name in old if name not in new)]:
         if name in adopted:

@@ -33,6 +33,9 @@ SECTIONS: dict[Kind, tuple[str, str]] = {
 }
 
 
+LABELS = {"heed": "to heed", "adoption": "adopted"}  # of the buttons, where not the mark itself
+
+
 class DiffPage:
     """The page of one plan; use it as a context, add every entry."""
 
@@ -103,7 +106,8 @@ class DiffPage:
         yield "</nav>\n<div class=tools><input type=search id=find placeholder='Find a repo or a"
         yield " word of its changes' aria-label='Find'>"
         for change, count in self._kinds.most_common():
-            yield f"<button class=pick data-kind='{change}' aria-pressed=false>{change} {count:,}"
+            label = LABELS.get(change, change)
+            yield f"<button class=pick data-kind='{change}' aria-pressed=false>{label} {count:,}"
             yield "</button>"
         yield "<button id=open>Open all</button> <span id=shown></span></div>\n"
 

@@ -51,6 +51,8 @@ def plan_repo(
     """
     if not quant.stats.weights_bytes:
         return Skipped(quant.repo, "it has no model*.safetensors: nothing to state")
+    if not quant.stats.quantized_parameters:
+        return Skipped(quant.repo, "none of its weights are quantized: it is no quant", "not ours")
     try:
         return _Planned(hub, candidate, quant, wish, licences).plan()
     except HubtoolError as error:
@@ -118,7 +120,10 @@ class _Planned:
         if known is not None and known.repo != self._quant.repo:
             self._warnings.append(f"{HUBTOOL_FILE} was made for {known.repo}: a copied repo")
         if known is None and HUBTOOL_FILE in self._row.files:
-            self._warnings.append(f"{HUBTOOL_FILE} cannot be read: the card's own fields tell")
+            raise StatsDisagree(  # writing it anew would lose what a newer hubtool knew
+                f"its {HUBTOOL_FILE} cannot be read: damaged, or by another version of hubtool",
+                "use that version, or remove the file",
+            )
         return dataclasses.replace(
             known or self._legacy(),
             repo=self._quant.repo,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
 Maker = Literal["hubtool", "mlx-optiq", "named"]
 
 # what one row of a listing tells, so that less has to be asked of each repo
-FIELDS = ("sha", "siblings", "cardData", "config", "safetensors", "gated", "private")
+FIELDS = ("sha", "siblings", "cardData", "config", "safetensors")
 HUBTOOL_FILE = "optiq/release.json"
+LIST_FROM = 20  # so many named repos of one owner are looked up in one listing
 OPTIQ_FILES = ("optiq/metadata.json", "optiq_metadata.json")
 
 
@@ -80,27 +82,49 @@ def select(hub: HubClient, wanted: Selection) -> Iterator[Candidate | Skipped]:
     named = dict.fromkeys(wanted.repos)
     for row in hub.models_of(wanted.org, FIELDS) if wanted.org else ():
         if row.id in named or _matches(row.id, wanted.match):
-            yield _judged(row_of(row), wanted, named=row.id in named)
+            yield judged(row_of(row), wanted, named=row.id in named)
         named.pop(row.id, None)
+    if not wanted.org:
+        yield from _listed(hub, wanted, named)
     for repo in named:
-        if wanted.org and repo.split("/")[0] != wanted.org:
-            yield _not_of(wanted.org, repo)
-            continue
-        try:
-            found = row_of(hub.model_row(repo, FIELDS))
-        except (HubUnreachable, NotSignedIn):
-            raise
-        except HubtoolError as error:
-            yield Skipped(repo, error.message)
-            continue
-        if found.repo != repo:
-            yield Skipped(repo, f"it is called {found.repo} now: name it so", "not ours")
-        else:
-            yield _judged(found, wanted, named=True)
+        yield _one(hub, wanted, repo)
 
 
-def _judged(row: Row, wanted: Selection, *, named: bool) -> Candidate | Skipped:
-    if wanted.org and row.repo.split("/")[0] != wanted.org:
+def _listed(
+    hub: HubClient, wanted: Selection, named: dict[str, None]
+) -> Iterator[Candidate | Skipped]:
+    """Those of owners of whom many are named: their listings; what was found leaves ``named``."""
+    owners = Counter(repo.split("/")[0] for repo in named)
+    for owner in [name for name, count in owners.items() if count >= LIST_FROM]:
+        for row in hub.models_of(owner, FIELDS):
+            if row.id in named:
+                yield judged(row_of(row), wanted, named=True)
+                del named[row.id]
+
+
+def _one(hub: HubClient, wanted: Selection, repo: str) -> Candidate | Skipped:
+    """A named repo that no listing has shown."""
+    if wanted.org and not _same(repo.split("/")[0], wanted.org):
+        return _not_of(wanted.org, repo)
+    try:
+        found = row_of(hub.model_row(repo, FIELDS))
+    except (HubUnreachable, NotSignedIn):
+        raise
+    except HubtoolError as error:
+        return Skipped(repo, error.message)
+    if found.repo != repo:
+        return Skipped(repo, f"it is called {found.repo} now: name it so", "not ours")
+    return judged(found, wanted, named=True)
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two names are of one owner: the Hub does not tell upper from lower case."""
+    return one.casefold() == other.casefold()
+
+
+def judged(row: Row, wanted: Selection, *, named: bool) -> Candidate | Skipped:
+    """Whether a repo may be touched, by its owner and by who made it."""
+    if wanted.org and not _same(row.repo.split("/")[0], wanted.org):
         return _not_of(wanted.org, row.repo)
     maker = row.maker or ("named" if named else None)
     if maker is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,7 +47,7 @@ def undo_plan(
     budget: RateBudget,
     cache: QuantCache | None = None,
     console: Console = SILENT,
-) -> Iterator[Entry]:
+) -> Generator[Entry]:
     """Put back what the plan's journal says was done; one entry a repo.
 
     An open pull request is closed. Raises as ``apply_plan`` does.

@@ -25,10 +25,19 @@ from hubtool.recard.licence import Licences
 from hubtool.recard.make import in_order, plan_all
 from hubtool.recard.permission import require_writable
 from hubtool.recard.planfile import PlanWriter, new_header
-from hubtool.recard.select import Selection, Skipped
+from hubtool.recard.select import (
+    HUBTOOL_FILE,
+    LIST_FROM,
+    Candidate,
+    Row,
+    Selection,
+    Skipped,
+    judged,
+)
 from hubtool.recard.undo import undo_plan
 from tests.support.fleet import hubtool_made, mlx_lm_card, optiq_made, uniform
 from tests.support.localhub import HubSession
+from tests.support.toy_weights import safetensors_bytes
 
 TITLE = "Cards"
 
@@ -331,3 +340,59 @@ def test_a_commit_costs_three_requests(bench: Bench) -> None:
         f"models/{repo}/commit/main",
     ]
     assert json.loads(Journal(bench.folder / "plan.json").path.read_text())["state"] == "done"
+
+
+# --- what is no quant, or cannot be read -------------------------------------------
+
+
+def test_a_named_model_that_is_not_quantized_is_left(bench: Bench) -> None:
+    def plain(folder: Path, repo: str) -> None:
+        folder.mkdir()
+        weights = safetensors_bytes({"model.norm.weight": ("BF16", (64,))})
+        (folder / "model.safetensors").write_bytes(weights)
+        (folder / "config.json").write_text('{"model_type": "llama"}')
+
+    [left] = bench.plan(bench.seed("plain", plain))
+    assert isinstance(left, Skipped)
+    assert (left.kind, left.reason) == (
+        "not ours",
+        "none of its weights are quantized: it is no quant",
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("README.md", b"\xff\xfe", "README.md is not UTF-8"),
+        ("README.md", b"---\na: [\n---\nMine\n", "the front matter cannot be read"),
+        ("optiq/release.json", b'{"record": "Provenance", "schema": 99}', "cannot be read"),
+    ],
+)
+def test_what_would_be_lost_is_not_overwritten(
+    bench: Bench, file: str, content: bytes, said: str
+) -> None:
+    def damaged(folder: Path, repo: str) -> None:
+        hubtool_made(folder, repo)
+        (folder / file).write_bytes(content)
+
+    [left] = bench.plan(bench.seed("damaged", damaged))
+    assert isinstance(left, Skipped)
+    assert said in left.reason
+
+
+def test_many_named_repos_of_one_owner_are_looked_up_in_one_listing(bench: Bench) -> None:
+    repos = [bench.seed(f"m{number:02}") for number in range(LIST_FROM)]
+    bench.seed("not-named")
+    start = len(bench.hub.running.log)
+    found = bench.plan(*repos, "nobody/nothing")
+    asked = [one.path for one in bench.hub.running.log[start:] if one.path.startswith("/api/")]
+    assert asked == ["/api/models", "/api/models/nobody/nothing"]
+    assert sorted(one.repo for one in found) == sorted([*repos, "nobody/nothing"])
+
+
+def test_the_case_of_an_owners_name_does_not_matter(bench: Bench) -> None:
+    repo = bench.seed("quant")
+    assert isinstance(only(bench.plan(repo, org=bench.hub.org)), RepoPlan)
+    row = Row(repo, "c" * 40, (HUBTOOL_FILE,), {}, {}, {})
+    upper = Selection(bench.hub.org.upper())
+    assert isinstance(judged(row, upper, named=False), Candidate)
