@@ -40,6 +40,7 @@ from tests.support.localhub import HubSession
 from tests.support.toy_weights import safetensors_bytes
 
 TITLE = "Cards"
+APACHE = "Apache License\nVersion 2.0, January 2004\nhttp://www.apache.org/licenses/\n"
 
 
 class Bench:
@@ -108,7 +109,7 @@ def base_with(bench: Bench, licence: str) -> str:
     folder = bench.folder / "base"
     folder.mkdir()
     (folder / "README.md").write_text(f"---\nlicense: {licence}\n---\n# Base\n")
-    (folder / "LICENSE").write_text("Permission is granted.\n")
+    (folder / "LICENSE").write_text(APACHE)
     bench.hub.running.store.seed_repo(base, folder)
     return base
 
@@ -128,7 +129,7 @@ def test_a_wrong_licence_stays_until_it_is_asked_for_and_then_comes_first(bench:
     assert [plan.changes[0].kind, plan.changes[0].what] == ["licence", "license: mit -> apache-2.0"]
     assert "license: apache-2.0" in plan.files[0].after
     texts = {one.path: one.content for one in plan.files}
-    assert texts["LICENSE"] == b"Permission is granted.\n"
+    assert texts["LICENSE"] == APACHE.encode()
     assert [one.state for one in bench.apply()] == ["done"]
     assert bench.hub.running.store.read(repo, "main", "LICENSE") == texts["LICENSE"]
     assert [one.state for one in bench.undo()] == ["undone"]
