@@ -134,27 +134,38 @@ def _preload(command: Sequence[str]) -> dict[str, str]:
     return {"LD_PRELOAD": blas} if blas and command[0] != sys.executable else {}
 
 
-def make_ours(maker: Maker, rounding: str, sizes: Sequence[str]) -> None:
-    """hubtool's quants with one rounding: measured once, spent at every size."""
+def make_ours(maker: Maker, asked: str, sizes: Sequence[str]) -> None:
+    """hubtool's quants with one rounding (``name`` or ``name:tokens``): measured once, spent often.
+
+    The tokens of a rounding are those that it reads itself; else as many as are measured on.
+    """
     options = maker.options
-    chosen = [] if rounding == DEFAULT else ["--rounding", rounding]
+    rounding, _, own_tokens = asked.partition(":")
+    flags = [] if rounding == DEFAULT else ["--rounding", rounding]
+    choices = []
     for key in ("candidate_bits", "group_sizes"):
         if getattr(options, key):
-            chosen += [f"--{key.replace('_', '-')}", getattr(options, key)]
+            choices += [f"--{key.replace('_', '-')}", getattr(options, key)]
     tokens = str(options.calibration_tokens)
-    setting = " ".join([rounding, *chosen[1::2][rounding != DEFAULT :], f"{tokens} tokens"])
+    setting = " ".join([rounding, *choices[1::2], f"{tokens} tokens"])
+    # a folder of its own: the checkpoint of a measurement lies beside its file
+    place = maker.work / re.sub(r"[^a-z0-9]+", "-", f"ours {setting}")
+    place.mkdir(exist_ok=True)
     measured, seconds = maker.decide(
-        re.sub(r"[^a-z0-9]+", "-", f"ours {setting}") + ".json",
-        lambda out: _hubtool("measure", maker.base, "--out", out, "--tokens", tokens, *chosen),
+        f"{place.name}/sensitivity.json",
+        lambda out: _hubtool(
+            "measure", maker.base, "--out", out, "--tokens", tokens, *flags, *choices
+        ),
     )
 
     def make(size: str) -> None:
         maker.make(
-            f"hubtool {size}, {setting}",
+            f"hubtool {size}, {setting}{f', rounded on {own_tokens}' if own_tokens else ''}",
             seconds,
             lambda folder: _hubtool(
                 *("quantize", maker.base, "--out", folder, "--sensitivity", measured),
-                *("--stored-bpw", size, *chosen),
+                *("--stored-bpw", size, *flags, *choices),
+                *("--calibration-tokens", own_tokens or tokens),
             ),
         )
 
@@ -329,7 +340,9 @@ def main() -> None:
     parser.add_argument(
         "--stored-bpw", default="4.5,5.0,5.5,6.34,6.5,8.5", help="sizes of hubtool's quants"
     )
-    parser.add_argument("--rounding", default=DEFAULT, help="nearest,search,gptq,awq")
+    parser.add_argument(
+        "--rounding", default=DEFAULT, help="names, name:tokens; e.g. search,gptq:6144"
+    )
     parser.add_argument("--candidate-bits", help="widths to choose from; by default hubtool's")
     parser.add_argument("--group-sizes", help="group sizes likewise")
     parser.add_argument("--uniform", default="4,4/32,5,6,8", help="bits or bits/group of mlx-lm")
