@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from hubtool.cli.options import (
+    CandidateBitsOption,
+    GroupSizesOption,
     JsonOption,
     RoundingOption,
     TrustOption,
@@ -21,16 +23,9 @@ from hubtool.errors import ManifestInvalid
 def measure(
     model: Annotated[Path, typer.Argument(help="Folder of the base model.")],
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("sensitivity.json"),
-    candidate_bits: Annotated[
-        str, typer.Option(help="Widths to choose from.", metavar="4,8")
-    ] = "4,8",
+    candidate_bits: CandidateBitsOption = None,
     group_size: Annotated[int, typer.Option(help="Weights that share one scale.")] = 64,
-    group_sizes: Annotated[
-        str | None,
-        typer.Option(
-            help="Group sizes to measure beside that one. [default: 64]", metavar="32,64,128"
-        ),
-    ] = None,
+    group_sizes: GroupSizesOption = None,
     reference: Annotated[
         str, typer.Option(help="What to measure against.", metavar="auto|bf16|uniform4")
     ] = "auto",
@@ -82,12 +77,16 @@ def measure(
     from hubtool.release.manifest import check_quantize_options
 
     want = check_quantize_options(
-        candidate_bits=comma_numbers(candidate_bits),
+        **without_unset(
+            {
+                "candidate_bits": comma_numbers(candidate_bits),
+                "group_sizes": comma_numbers(group_sizes),
+                "rounding": rounding,
+            }
+        ),
         group_size=group_size,
-        **without_unset({"group_sizes": comma_numbers(group_sizes)}),
         reference=reference,
         method=method,
-        **without_unset({"rounding": rounding}),
         calibration_tokens=tokens,
         seed=seed,
     )
@@ -97,9 +96,9 @@ def measure(
         )
     result = measure_sensitivity(
         model,
-        candidate_bits=want.candidate_bits,
+        candidate_bits=want.measurable.bits,
         group_size=want.group_size,
-        group_sizes=want.group_sizes or (),
+        group_sizes=want.measurable.group_sizes,
         method=want.method,
         reference=want.reference,
         rounding=want.rounding,
@@ -116,6 +115,5 @@ def measure(
     result.write(out)
     (out.absolute().parent / FILE_NAME).unlink()
     console.data(result.to_json())
-    console.result(
-        f"{out}: {len(result.components)} components at {len(want.candidate_bits)} widths"
-    )
+    choices = len(want.measurable.choices)
+    console.result(f"{out}: {len(result.components)} components at {choices} choices")

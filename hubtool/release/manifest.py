@@ -122,13 +122,20 @@ class QuantizeOptions(_Part):
 
     @property
     def grid(self) -> ChoiceGrid:
-        """All widths and group sizes to choose from."""
+        """All widths and group sizes to choose from under the budget."""
+        nominal = self.budget.kind == "target_bpw"
+        return ChoiceGrid(
+            self.candidate_bits, (self.group_size,) if nominal else self.measurable.group_sizes
+        )
+
+    @property
+    def measurable(self) -> ChoiceGrid:
+        """All widths and group sizes that can be measured, whatever the budget."""
         sizes: tuple[int, ...] = self.group_sizes or ()
         if self.group_sizes is None and self.group_size == DEFAULT_GROUP_SIZE:
             sizes = DEFAULT_CHOICES.group_sizes
-        if self.budget.kind == "target_bpw":
-            sizes = ()
-        return ChoiceGrid(self.candidate_bits, tuple(sorted({self.group_size, *sizes})))
+        widths = tuple(bits for bits in self.candidate_bits if bits != UNQUANTIZED_BITS)
+        return ChoiceGrid(widths, tuple(sorted({self.group_size, *sizes})))
 
     @property
     def names_choices(self) -> bool:

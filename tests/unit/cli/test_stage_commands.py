@@ -80,12 +80,20 @@ def test_without_sensitivities_quantize_measures_first(folder: Path) -> None:
 def test_a_stored_budget_is_met_and_the_same_figures_serve_again(folder: Path) -> None:
     """The shortest way to a folder; then other budgets in seconds from what it published."""
     first = ("quantize", "base", "--stored-bpw", "6.5", "--out", "stored")
-    choices = ("--candidate-bits", "3,4,6,8", "--calibration-tokens", "96")
+    choices = ("--candidate-bits", "3,4,6,8", "--group-sizes", "32", "--calibration-tokens", "96")
     done = run(*first, *choices, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "optimality gap: none, no other allocation is better" in done.stderr
     stats = stats_of_folder(folder / "stored")
     assert 0.97 * 6.5 < stats.stored_bpw <= 6.5
+    metadata = json.loads((folder / "stored/optiq/metadata.json").read_text())
+    assert metadata["group_sizes"] == sorted({one.group_size for one in stats.components})
+    for one in stats.components:
+        assert metadata["per_layer"][one.name] == {"bits": one.bits, "group_size": one.group_size}
+    published = json.loads((folder / "stored/optiq/sensitivity.json").read_text())
+    layer = published["layers"][0]
+    assert set(layer["sensitivities"]) == {"3", "4", "6", "8"}
+    assert set(layer["metadata"]["sensitivities_by_group"]) == {"3/32", "4/32", "6/32", "8/32"}
     again = run(
         *("quantize", "base", "--sensitivity", "stored", "--out", "again", "--json"),
         *("--max-size", f"{stats.weights_bytes + 2000}B", "--candidate-bits", "4,8"),
