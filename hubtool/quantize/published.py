@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from hubtool.errors import PathNotFound, SensitivityMismatch
 from hubtool.quantize.choice import DEFAULT_GROUP_SIZE, UNQUANTIZED_BITS, Choice, ChoiceGrid
+from hubtool.quantize.rounding.interface import RoundingName
 from hubtool.quantize.sensitivity import (
     CalibrationUse,
     ComponentSensitivity,
@@ -53,6 +54,7 @@ class _Measurement(BaseModel):
     calibration: CalibrationUse | None
     dtype: str
     noise_floor: float | None = None
+    rounding: RoundingName = "nearest"
 
 
 class _Published(BaseModel):
@@ -162,6 +164,7 @@ def _record(found: _Published, source: str) -> Sensitivity:
         calibration=measured.calibration if measured else None,
         dtype=measured.dtype if measured else "",
         noise_floor=measured.noise_floor if measured else None,
+        rounding=measured.rounding if measured else "nearest",
         source=source,
     )
 

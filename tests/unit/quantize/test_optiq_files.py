@@ -133,6 +133,7 @@ def test_the_sensitivities_are_all_there(quant: Path) -> None:
             },
             "dtype": "float32",
             "noise_floor": None,
+            "rounding": "nearest",
             "source": None,
         },
         "layers": [

@@ -48,6 +48,7 @@ OURS = Sensitivity(
     calibration=CalibrationUse("c" * 64, ("prose", "code"), 16, 3072),
     dtype="float32",
     noise_floor=1e-9,
+    rounding="gptq",
 )
 
 
