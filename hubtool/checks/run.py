@@ -10,6 +10,8 @@ from hubtool.checks.interface import Check, CheckSubject, Finding, Findings
 from hubtool.console import SILENT, Console
 from hubtool.errors import ChecksFailed, HubtoolError
 
+READABLE = "the files that this family reads are whole; told only where one is not"
+
 __all__ = ["CheckSubject", "check_ids", "families", "require_passed", "run_checks"]
 
 
@@ -19,8 +21,15 @@ def families() -> dict[str, Check]:
 
 
 def check_ids() -> dict[str, str]:
-    """Id -> what it means that the check passes, in the order of the run."""
-    return {id_: text for module in _modules().values() for id_, text in module.FINDS.items()}
+    """Id -> what it means that the check passes, in the order of the run.
+
+    ``FAMILY/readable`` is reported only where a family stopped at a file that it cannot read.
+    """
+    return {
+        id_: text
+        for name, module in _modules().items()
+        for id_, text in {f"{name}/readable": READABLE, **module.FINDS}.items()
+    }
 
 
 def is_known_check(name: str) -> bool:
@@ -40,14 +49,14 @@ def run_checks(
     ``only`` and ``skip`` hold families or ids; a family of which nothing is
     wanted does not run.
     """
-    wanted = [id_ for id_ in check_ids() if _chosen(id_, only, skip)]
+    wanted = [id_ for id_ in check_ids() if is_chosen(id_, only, skip)]
     names = {id_.split("/")[0] for id_ in wanted}
     checks = {name: check for name, check in families().items() if name in names}
     found: list[Finding] = []
     with console.task("checking", len(checks), "families") as task:
         for name, check in checks.items():
             try:
-                found += [one for one in check(subject) if _chosen(one.id, only, skip)]
+                found += [one for one in check(subject) if is_chosen(one.id, only, skip)]
             except HubtoolError as error:
                 found.append(Finding(f"{name}/readable", "fail", error.message, error.remedy))
             task.advance(1, name)
@@ -87,6 +96,7 @@ def _modules() -> dict[str, ModuleType]:
     }
 
 
-def _chosen(id_: str, only: Collection[str], skip: Collection[str]) -> bool:
+def is_chosen(id_: str, only: Collection[str], skip: Collection[str]) -> bool:
+    """Whether ``only`` (empty: everything) and ``skip`` (families and ids) leave a check in."""
     names = {id_, id_.split("/")[0]}
     return (not only or bool(names & set(only))) and not names & set(skip)

@@ -61,7 +61,7 @@ def check(
     """
     console = open_console(json_output)
 
-    from hubtool.checks.run import CheckSubject, check_ids, run_checks
+    from hubtool.checks.run import CheckSubject, check_ids, is_chosen, run_checks
 
     if list_:
         console.data(check_ids())
@@ -70,6 +70,13 @@ def check(
     if subject is None:
         raise typer.BadParameter("name a quant folder, or a repo as ORG/NAME")
     chosen = {"only": _names(only), "skip": _names(skip)}
+    if not any(is_chosen(id_, **chosen) for id_ in check_ids()):
+        raise typer.BadParameter("--only and --skip leave nothing to check")
+    if base_folder and not (base_folder / "config.json").is_file():
+        raise PathNotFound(
+            f"--base-folder {base_folder}: no model there (config.json is missing)",
+            "name the folder of the base's checkpoint",
+        )
     _require_look(template, brand)
     folder = Path(subject)
     if folder.is_dir():

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +10,7 @@ import typer
 
 from hubtool.cli.options import JsonOption
 from hubtool.cli.output import open_console
+from hubtool.cli.serving import StopSignals
 from hubtool.cli.session import local_hub_root
 from hubtool.errors import ManifestInvalid
 
@@ -63,7 +62,9 @@ organisation is yours and is created when it is first used.
 @app.command("serve", help=SERVE_HELP)
 def serve(
     root: RootOption = None,
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 picks a free one.")] = 0,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 picks a free one.")
+    ] = 0,
     fault: Annotated[
         list[str] | None, typer.Option("--fault", metavar="SPEC", help="Misbehave; repeatable.")
     ] = None,
@@ -83,15 +84,12 @@ def serve(
 
     faults = [parse_fault(spec) for spec in fault or []]
     roles = [_org_role(text) for text in org or []]
-    stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
+    stop = StopSignals()
     with start_local_hub(folder, port=port, faults=faults, open_namespaces=not roles) as hub:
         for name, role in roles:
             hub.store.create_org(name, {DEFAULT_USER: role})
         _introduce(hub, folder, console)
-        while not stopped.wait(1.0):  # a plain wait would not let a signal through on macOS
-            pass
+        stop.wait()
 
 
 @app.command("add")

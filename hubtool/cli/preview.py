@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import signal
+import os
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +12,7 @@ import typer
 
 from hubtool.cli.options import HubOption, JsonOption
 from hubtool.cli.output import open_console
+from hubtool.cli.serving import StopSignals
 from hubtool.cli.session import open_hub
 from hubtool.errors import PathNotFound
 
@@ -85,18 +85,17 @@ def preview(
 
     from hubtool.preview.app import start_preview
 
-    stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
+    stop = StopSignals()
     running = start_preview(source, port=port)
     console.result(running.url)
     console.data({"url": running.url, "origin": source.origin})
     console.note(f"{source.origin}; Ctrl-C ends it")
     if sys.stdout.isatty() if open_browser is None else open_browser:
         typer.launch(running.url)
-    while not stopped.wait(1.0):  # a plain wait would not let a signal through on macOS
-        pass
-    running.stop()
+    stop.wait()
+    if not running.stop():  # a thread is stuck in a read, and would keep the interpreter here
+        sys.stdout.flush()
+        os._exit(0)
 
 
 def _folder_source(

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import typer
 
 from hubtool.console import Console
-from hubtool.errors import InterruptedRun
+from hubtool.errors import InterruptedRun, ManifestInvalid
 
 if TYPE_CHECKING:
     from hubtool.hub.client import HubClient
@@ -42,7 +42,10 @@ def open_hub(hub: str | None, console: Console, *, patience_seconds: float = 0.0
 
     For ``local`` in the first process this starts the Hub (or joins one that
     is running), runs the same command in a child, and exits with its code.
+    Raises ManifestInvalid for what is neither ``local`` nor an address.
     """
+    if hub is not None:
+        _require_hub(hub)
     inherited = os.environ.get(_CHILD_URL)
     if inherited:
         _die_with_parent()
@@ -55,6 +58,20 @@ def open_hub(hub: str | None, console: Console, *, patience_seconds: float = 0.0
         if urlsplit(hub).hostname in ("127.0.0.1", "localhost", "::1"):
             os.environ.update(_loopback_settings())
     return _client(hub, console, patience_seconds)
+
+
+def _require_hub(hub: str) -> None:
+    """Raise ManifestInvalid unless ``hub`` is ``local``, ``local:DIR`` or an http(s) address."""
+    try:
+        address = urlsplit(hub)
+        known = address.scheme in ("http", "https") and address.hostname and address.port != 0
+    except ValueError:  # a port that is no number
+        known = False
+    if not (known or hub == "local" or (hub.startswith("local:") and hub != "local:")):
+        raise ManifestInvalid(
+            f"--hub {hub!r} names no Hub",
+            "write --hub local, --hub local:DIR, or an address http(s)://...",
+        )
 
 
 def _client(endpoint: str | None, console: Console, patience_seconds: float) -> HubClient:

@@ -20,7 +20,7 @@ from hubtool.errors import (
     RemoteMoved,
     RepoNotFound,
 )
-from hubtool.hub.retry import RETRIED_STATUS, RetryPolicy
+from hubtool.hub.retry import RETRIED_STATUS, RetryPolicy, was_refused
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 WRITING_ROLES = frozenset({"contributor", "write", "admin"})
-RESUME = "run the same command again: it goes on where it stopped"
+AGAIN = "run the same command again; what was done is not done again"
+NOBODY_THERE = "start the Hub, or correct its address (--hub, HF_ENDPOINT)"
 # another thread's failed connection made the client close the session that all share
 _CLOSED = "client has been closed"
 
@@ -107,7 +108,8 @@ class HubClient:
                     raise problem from error
                 wait = self._retry.wait_before(attempt + 1, headers_of(error))
                 waited = self._retry.clock() - started + wait
-                if attempt >= self._retry.attempts or waited > self._retry.patience_seconds:
+                patience = self._retry.patience_for(error)
+                if attempt >= self._retry.attempts or waited > patience:
                     raise problem from error
                 self._console.note(f"  {problem.message}; trying again in {wait:.0f} s")
             self._retry.sleep(wait)
@@ -372,17 +374,19 @@ def translate(error: Exception, what: str, hub: str) -> Exception:
     if status == 403:
         return NoWritePermission(f"could not {what}: {text}", "use a token that may write there")
     if status == 412:
-        return RemoteMoved(f"could not {what}: the repo changed meanwhile", RESUME)
+        return RemoteMoved(f"could not {what}: the repo changed meanwhile", AGAIN)
     if status == 429:
-        return QuotaSpent(f"could not {what}: {hub} answered 429 ({text})", RESUME)
+        return QuotaSpent(f"could not {what}: {hub} answered 429 ({text})", AGAIN)
     if status in RETRIED_STATUS:
-        return HubUnreachable(f"could not {what}: {hub} answered {status}", RESUME)
+        return HubUnreachable(f"could not {what}: {hub} answered {status}", AGAIN)
     if status is not None:
         return HubRejected(f"could not {what}: {text} (status {status})", _see_page(status))
     if isinstance(error, RuntimeError) and error.__cause__ is None and _CLOSED not in text:
         return error
+    if was_refused(error):
+        return HubUnreachable(f"could not {what}: nothing answers at {hub}", NOBODY_THERE)
     why = f"{type(error).__name__}: {text}"
-    return HubUnreachable(f"could not {what}: {hub} did not answer ({why})", RESUME)
+    return HubUnreachable(f"could not {what}: {hub} did not answer ({why})", AGAIN)
 
 
 def _first_line(error: Exception) -> str:

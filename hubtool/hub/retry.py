@@ -6,6 +6,7 @@ import dataclasses
 import os
 import random
 import re
+import socket
 import time
 from collections.abc import Callable, Mapping
 
@@ -17,6 +18,9 @@ _WINDOW = re.compile(r"r=0\b.*?\bt=(\d+)")
 class RetryPolicy:
     """At most ``attempts`` tries, none after ``patience_seconds``; waits double with jitter.
 
+    Where nothing listens or the name does not exist the patience is ``refused_seconds``:
+    enough for a server that starts again.
+
     ``HUBTOOL_RETRY_SECONDS`` sets the patience. A wait that the server names
     (Retry-After, RateLimit) is obeyed even beyond the longest own wait.
     """
@@ -25,6 +29,7 @@ class RetryPolicy:
     first_wait_seconds: float = 0.5
     longest_wait_seconds: float = 30.0
     patience_seconds: float = 180.0
+    refused_seconds: float = 4.0
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
 
@@ -35,6 +40,11 @@ class RetryPolicy:
         usual = max(cls.patience_seconds, at_least)
         return cls(patience_seconds=usual if named is None else float(named))
 
+    def patience_for(self, error: BaseException) -> float:
+        """Seconds after which a request that failed like this is not tried again."""
+        limit = self.refused_seconds if was_refused(error) else self.patience_seconds
+        return min(limit, self.patience_seconds)
+
     def wait_before(self, attempt: int, headers: Mapping[str, str]) -> float:
         """Seconds before try number ``attempt`` (2 is the first retry)."""
         named = server_wait(headers)
@@ -42,6 +52,18 @@ class RetryPolicy:
             return named
         wait = min(self.first_wait_seconds * 2.0 ** (attempt - 2), self.longest_wait_seconds)
         return wait * random.uniform(0.75, 1.25)
+
+
+def was_refused(error: BaseException) -> bool:
+    """Whether no connection came about since nothing listens there, or no such host exists."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ConnectionRefusedError):
+            return True
+        if isinstance(seen, socket.gaierror):
+            return seen.errno == socket.EAI_NONAME
+        seen = seen.__cause__ or seen.__context__
+    return False
 
 
 def server_wait(headers: Mapping[str, str]) -> float | None:

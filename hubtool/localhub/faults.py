@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
+import math
 import random
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -109,6 +110,17 @@ KEYS = {
 }
 
 
+# key -> smallest and largest value, where it is not "0 and more"
+RANGES: dict[str, tuple[float, float]] = {
+    "probability": (0, 1),
+    "status": (400, 599),
+    "nth": (1, math.inf),
+    "every": (1, math.inf),
+    "latency": (0, 3600),
+}
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+
+
 def require_routes(faults: Sequence[Fault], names: Collection[str]) -> None:
     """Raise ManifestInvalid for a fault that is aimed at a route that does not exist."""
     for fault in faults:
@@ -125,14 +137,14 @@ def parse_fault(spec: str) -> Fault:
     Raises ManifestInvalid for an unknown key or a value that does not fit.
     """
     route, colon, rest = spec.partition(":")
+    if not route or not colon:
+        raise _bad(spec, "expected ROUTE:key=value")
     fields: dict[str, Any] = {}
     for item in filter(None, rest.split(",")):
         key, _, value = item.partition("=")
         if key not in KEYS:
             raise _bad(spec, f"unknown key {key!r}; known are {', '.join(KEYS)}")
         fields[key] = _value(spec, key, value or "1")
-    if not route or not colon:
-        raise _bad(spec, "expected ROUTE:key=value")
     return Fault(route, **fields)
 
 
@@ -141,9 +153,13 @@ def _value(spec: str, key: str, text: str) -> Any:
     try:
         if kind == "bool":
             return {"1": True, "true": True, "0": False, "false": False}[text.lower()]
-        if kind == "float":
-            return float(text)
-        return text if kind == "str" else int(text)
+        if kind == "str":
+            return METHODS[METHODS.index(text.upper())]
+        number = float(text) if kind == "float" else int(text)
+        lowest, highest = RANGES.get(key, (0, math.inf))
+        if not lowest <= number <= highest:
+            raise ValueError(f"outside of {lowest} to {highest}")
+        return number
     except (ValueError, KeyError) as error:
         raise _bad(spec, f"{key} cannot be {text!r}") from error
 

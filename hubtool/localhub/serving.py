@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 START_SECONDS = 10.0
+STOP_SECONDS = 5.0
 
 
 class Serving:
@@ -30,10 +31,11 @@ class Serving:
         """Whether it still serves."""
         return self._thread.is_alive()
 
-    def stop(self) -> None:
-        """Stop serving; open answers get a second to end."""
+    def stop(self) -> bool:
+        """Stop serving; open answers get a second to end. False if one is still under way."""
         self._server.should_exit = True
-        self._thread.join()
+        self._thread.join(STOP_SECONDS)
+        return not self._thread.is_alive()
 
 
 def listen(port: int) -> socket.socket:

@@ -47,10 +47,10 @@ class RunningPreview:
         self._serving = serving
         self._stopping = stopping
 
-    def stop(self) -> None:
-        """Stop serving; the streams of open pages end."""
+    def stop(self) -> bool:
+        """Stop serving; the streams of open pages end. False if a read is still under way."""
         self._stopping.set()
-        self._serving.stop()
+        return self._serving.stop()
 
 
 def start_preview(source: PreviewSource, *, port: int = 0) -> RunningPreview:

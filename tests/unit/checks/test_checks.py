@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -371,3 +373,26 @@ def test_only_and_skip_choose_families_and_ids(quant: Path) -> None:
     assert ids(only=["hub/card", "secrets"]) == ["hub/card", "secrets/token", "secrets/paths"]
     assert ids(only=["secrets"], skip=["secrets/paths"]) == ["secrets/token"]
     assert ids(only=["secrets"], skip=["secrets"]) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--only", "layout", "--skip", "layout"], "--only and --skip leave nothing to check"),
+        (["--base-folder", "nowhere"], "--base-folder nowhere: no model there"),
+    ],
+)
+def test_what_cannot_be_checked_is_told_at_the_start(
+    quant: Path, arguments: list[str], told: str
+) -> None:
+    command = [sys.executable, "-m", "hubtool", "check", str(quant), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr
+
+
+def test_every_id_that_a_check_can_report_is_listed(quant: Path) -> None:
+    (quant / "model.safetensors").write_bytes(b"no weights")
+    found = run_checks(CheckSubject(quant)).findings
+    assert {one.id for one in found} <= set(check_ids())
+    assert "tensors/readable" in {one.id for one in found}

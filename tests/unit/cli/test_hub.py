@@ -54,6 +54,11 @@ def test_serve_refuses_what_it_cannot_read(tmp_path: Path, option: list[str]) ->
     assert isinstance(done.exception, ManifestInvalid)
 
 
+def test_serve_refuses_a_port_that_does_not_exist(tmp_path: Path) -> None:
+    done = runner.invoke(app, ["serve", "--root", str(tmp_path), "--port", "99999"])
+    assert (done.exit_code, "65535" in done.output) == (2, True)
+
+
 @pytest.mark.parametrize("command", ["serve", "add"])
 def test_help_shows_an_example(command: str) -> None:
     assert f"hubtool hub {command} " in runner.invoke(app, [command, "--help"]).stdout

@@ -79,6 +79,11 @@ def test_spec_is_read(spec: str, expected: Fault) -> None:
         ("commit:speed=1", "unknown key 'speed'"),
         ("commit:status=five", "status cannot be 'five'"),
         ("commit:lost=maybe", "lost cannot be 'maybe'"),
+        ("commit:nth=-1", "nth cannot be '-1'"),
+        ("commit:status=9999", "status cannot be '9999'"),
+        ("commit:probability=7", "probability cannot be '7'"),
+        ("commit:probability=nan", "probability cannot be 'nan'"),
+        ("commit:method=fetch", "method cannot be 'fetch'"),
     ],
 )
 def test_bad_spec_is_refused_with_the_reason(spec: str, why: str) -> None:
@@ -91,7 +96,7 @@ def test_every_field_that_acts_can_be_written_on_the_command_line() -> None:
     state = {"route", "seen", "struck", "_chance"}
     names = {field.name for field in dataclasses.fields(Fault)} - state
     for name in names:
-        parse_fault(f"commit:{name}=1")
+        parse_fault(f"commit:{name}={ {'status': 500, 'method': 'get'}.get(name, 1) }")
 
 
 def test_rate_limit_header_is_the_one_that_the_client_reads() -> None:
