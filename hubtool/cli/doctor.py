@@ -9,9 +9,10 @@ from hubtool.cli.output import open_console
 
 
 def doctor(json_output: JsonOption = False) -> None:
-    """Show versions, device, BLAS with its measured speed, memory, disk and sign-in.
+    """Show what this machine brings, and what would make it faster.
 
-    Says what would make measuring faster. Asks no server, and never shows a token.
+    Versions, device, who computes matrix products and how fast, memory, disk,
+    sign-in. Asks no server, and never shows a token.
 
     Example: hubtool doctor
     """

@@ -86,3 +86,14 @@ def _batched(windows: Sequence[tuple[int, ...]], first: int, batch_tokens: int) 
             held = []
         held.append(window)
     return tuple(batches)
+
+
+def rows_of(logits: mx.array, batch: Batch) -> mx.array:
+    """The rows of (windows, tokens, vocabulary) that are no padding, evaluated."""
+    import mlx.core as mx
+
+    flat = logits.reshape(-1, logits.shape[-1])
+    if batch.positions != flat.shape[0]:
+        flat = flat[batch.rows()]
+    mx.eval(flat)
+    return flat

@@ -27,15 +27,16 @@ def rounding_errors(
     choices: Sequence[Choice],
     rounding: RoundingName = "nearest",
     moments: Moments | None = None,
-) -> mx.array:
+) -> Floats:
     """Errors of every choice, shape (choices, rows, columns), for a weight of two dimensions."""
     import mlx.core as mx
 
     if rounding == "nearest" and mx.default_device() == mx.Device(mx.cpu):
-        return mx.array(_nearest(weight, choices))
+        return _nearest(weight, choices)
     exact = weight.astype(mx.float32)
     way = rounding_of(rounding)
-    return mx.stack([way(weight, choice, moments).full(choice) - exact for choice in choices])
+    errors = [way(weight, choice, moments).full(choice) - exact for choice in choices]
+    return as_numpy(mx.stack(errors)).copy()
 
 
 def _nearest(weight: mx.array, choices: Sequence[Choice]) -> Floats:
@@ -43,7 +44,7 @@ def _nearest(weight: mx.array, choices: Sequence[Choice]) -> Floats:
     import numpy as np
 
     exact = as_numpy(weight.astype(mx.float32))
-    out = np.empty((len(choices), *exact.shape), np.float32)
+    out: Floats = np.empty((len(choices), *exact.shape), np.float32)
     for size in {choice.group_size for choice in choices}:
         groups = exact.reshape(-1, size)
         extremes = groups.min(axis=1), groups.max(axis=1)

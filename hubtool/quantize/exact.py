@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from hubtool.quantize.batches import Batch, Group, grouped
+from hubtool.quantize.batches import Batch, Group, grouped, rows_of
 from hubtool.quantize.components import Component
 from hubtool.quantize.finite import blame_activations, require_finite
 from hubtool.quantize.method import Step, Subject, Sums
@@ -126,17 +126,6 @@ class Recording:
 
         with self.running.with_weight(name, weight):
             return rows_of(self.running.forward(self.batch.ids(), hook=hook), self.batch)
-
-
-def rows_of(logits: mx.array, batch: Batch) -> mx.array:
-    """The rows of (windows, tokens, vocabulary) that are no padding, evaluated."""
-    import mlx.core as mx
-
-    flat = logits.reshape(-1, logits.shape[-1])
-    if batch.positions != flat.shape[0]:
-        flat = flat[batch.rows()]
-    mx.eval(flat)
-    return flat
 
 
 def _record(running: RunningModel, batch: Batch) -> Recording:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hubtool.quantize.batches import Batch
+from hubtool.quantize.batches import Batch, rows_of
 from hubtool.quantize.nats import ReferenceRows
 
 if TYPE_CHECKING:
@@ -18,15 +18,8 @@ def noise_floor(subject: Subject) -> float:
 
     A sensitivity below it says nothing. Not finite where the model is not.
     """
-    import mlx.core as mx
-
-    windows = sorted(subject.windows, key=len)[-WINDOWS:]
-    batches = [Batch((window,), 0) for window in windows]
-    nats = 0.0
-    for batch in batches:
-        usual = subject.running.forward(batch.ids())[0]
-        with subject.running.in_other_order():
-            other = subject.running.forward(batch.ids())[0]
-        mx.eval(usual, other)
-        nats += float(ReferenceRows(usual).kl(other).sum())
-    return max(0.0, nats) / sum(batch.positions for batch in batches)
+    batch = Batch(tuple(sorted(subject.windows, key=len)[-WINDOWS:]), 0)
+    usual = rows_of(subject.running.forward(batch.ids()), batch)
+    with subject.running.in_other_order():
+        other = rows_of(subject.running.forward(batch.ids()), batch)
+    return max(0.0, float(ReferenceRows(usual).kl(other).mean()))

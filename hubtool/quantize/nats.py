@@ -72,6 +72,8 @@ def _kl(log_p: Floats, other: Floats) -> Floats:
 
     p = np.exp(log_p)
     d = other - log_p
+    top = log_p.argmax(axis=-1)[:, None]
+    d -= np.take_along_axis(d, top, axis=-1)  # the constant is large beside what is left
     d -= np.einsum("ij,ij->i", p, d)[:, None]
     if not d.max() < LARGEST_EXPONENT:
         return _kl_in_double(log_p, other)

@@ -12,11 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from hubtool.quantize.choice import Choice
 from hubtool.quantize.errors_of_rounding import rounding_errors
+from hubtool.quantize.finite import number_of
 from hubtool.quantize.gradients import Watched
+from hubtool.quantize.nats import as_numpy
 from hubtool.quantize.running import Use
 
 if TYPE_CHECKING:
     import mlx.core as mx
+
+    from hubtool.quantize.nats import Floats
+
+    Pair = tuple[Floats, Floats]
 
 # Positions whose terms are summed before squaring: attention spreads a change over its window.
 SEGMENT = 64
@@ -42,29 +48,24 @@ def quadratic(
     Uses (the two of a tied embedding, a layer called twice) count one by one:
     their rows belong to different positions of the graph.
     """
-    import mlx.core as mx
+    import numpy as np
 
-    total = mx.zeros((len(choices),))
-    plain: list[Watched] = []
-    for one in watched:
-        use, gradients = one
+    total = np.zeros(len(choices))
+    pairs: dict[bool, list[Pair]] = {True: [], False: []}
+    for use, gradients in watched:
         if not use.multiplies:
-            total = total + _looked_up(use, gradients, weight, choices)
+            total += _looked_up(use, gradients, weight, choices)
         elif weight.ndim == 2 and _is_plain(use, gradients, weight):
-            plain.append(one)
+            pairs[use.inside].append(_pair(use, gradients))
         elif weight.ndim == 3 and _experts(use) is not None and len(gradients) == 1:
-            total = total + _routed(use, gradients[0], weight, choices)
+            total += _routed(use, gradients[0], weight, choices)
         else:
-            total = total + _by_calling(use, gradients, weight, choices)
-        mx.eval(total)
-    for inside in (True, False):
-        pairs = [_pair(one) for one in plain if one[0].inside == inside]
-        if pairs and inside:
-            total = total + _segments(pairs, weight, choices, segments)
-        elif pairs:
-            total = total + _positions(pairs, weight, choices)
-        mx.eval(total)
-    return [0.5 * float(value) for value in total.tolist()]  # type: ignore[union-attr, arg-type]
+            total += _by_calling(use, gradients, weight, choices)
+    if pairs[True]:
+        total += _segments(pairs[True], weight, choices, segments)
+    if pairs[False]:
+        total += _positions(pairs[False], weight, choices)
+    return [0.5 * float(value) for value in total]
 
 
 def _is_plain(use: Use, gradients: Sequence[mx.array], weight: mx.array) -> bool:
@@ -73,44 +74,40 @@ def _is_plain(use: Use, gradients: Sequence[mx.array], weight: mx.array) -> bool
     return use.args[0].shape[-1] == weight.shape[-1] and outputs == weight.shape[-2]
 
 
-def _pair(one: Watched) -> tuple[mx.array, mx.array]:
+def _pair(use: Use, gradients: Sequence[mx.array]) -> Pair:
     """Inputs and gradients, shapes (windows, positions, columns) and (windows, positions, rows)."""
-    import mlx.core as mx
+    import numpy as np
 
-    use, gradients = one
-    g = mx.concatenate(gradients, axis=-1) if len(gradients) > 1 else gradients[0]
-    x = use.args[0]
+    x = as_numpy(use.args[0])
+    parts = [as_numpy(gradient) for gradient in gradients]
+    g = np.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
     places = x.shape[-2] if x.ndim > 2 else x.shape[0]
     return x.reshape(-1, places, x.shape[-1]), g.reshape(-1, places, g.shape[-1])
 
 
 def _segments(
-    pairs: Sequence[tuple[mx.array, mx.array]],
-    weight: mx.array,
-    choices: Sequence[Choice],
-    segments: int,
-) -> mx.array:
+    pairs: Sequence[Pair], weight: mx.array, choices: Sequence[Choice], segments: int
+) -> Floats:
     """Terms of one segment of positions and one block of output channels are summed, then squared.
 
     sum_t g_t . dW x_t = <sum_t g_t x_t^T, dW>: one matrix a segment serves every choice.
     """
-    import mlx.core as mx
+    import numpy as np
 
     cut = [_cut(x, g) for x, g in pairs]
     height = _height(weight.shape[0], segments)
-    copies = max(len(choices), max(x.shape[0] for x, _ in cut))
-    total = mx.zeros((len(choices),))
+    copies = max(len(choices), max(len(x) for x, _ in cut))
+    total = np.zeros(len(choices))
     for start, stop, errors in _blocks(weight, choices, copies):
         whole = start + (stop - start) // height * height
         for first, last, step in ((start, whole, height), (whole, stop, stop - whole)):
             if first == last:
                 continue
-            change = _channels(errors[:, first - start : last - start], step)
+            change = _channels(errors[:, first - start : last - start], step).swapaxes(-1, -2)
             for x, g in cut:
-                slopes = g[..., first:last].swapaxes(-1, -2) @ x
-                along = _channels(slopes, step) @ change.swapaxes(-1, -2)
-                total = total + mx.square(along).sum(axis=(0, 1))
-            mx.eval(total)
+                slopes = np.matmul(g[..., first:last].swapaxes(-1, -2), x)
+                along = np.matmul(_channels(slopes, step), change)
+                total += np.square(along).sum(axis=(0, 1), dtype=np.float64)
     return total
 
 
@@ -122,63 +119,63 @@ def _height(rows: int, segments: int) -> int:
     return height
 
 
-def _channels(array: mx.array, height: int) -> mx.array:
-    """(n, rows, columns) as (blocks of rows, n, elements of a block)."""
+def _channels(array: Floats, height: int) -> Floats:
+    """(n, rows, columns) as (blocks of rows, n, elements of a block), without a copy."""
     count, rows, columns = array.shape
     return array.reshape(count, rows // height, height * columns).swapaxes(0, 1)
 
 
-def _cut(x: mx.array, g: mx.array) -> tuple[mx.array, mx.array]:
+def _cut(x: Floats, g: Floats) -> Pair:
     """Windows longer than a segment as several; what fills up the last one is zero."""
-    import mlx.core as mx
+    import numpy as np
 
-    longest = x.shape[1]
-    if longest <= SEGMENT:
+    if x.shape[1] <= SEGMENT:
         return x, g
-    fill = -longest % SEGMENT
-    cut = [
-        mx.pad(one, [(0, 0), (0, fill), (0, 0)]).reshape(-1, SEGMENT, one.shape[-1])
-        for one in (x, g)
-    ]
-    return cut[0], cut[1]
+    fill = ((0, 0), (0, -x.shape[1] % SEGMENT), (0, 0))
+    return (
+        np.pad(x, fill).reshape(-1, SEGMENT, x.shape[-1]),
+        np.pad(g, fill).reshape(-1, SEGMENT, g.shape[-1]),
+    )
 
 
-def _positions(
-    pairs: Sequence[tuple[mx.array, mx.array]], weight: mx.array, choices: Sequence[Choice]
-) -> mx.array:
+def _positions(pairs: Sequence[Pair], weight: mx.array, choices: Sequence[Choice]) -> Floats:
     """Errors of different weights and terms of different positions are taken as independent.
 
     sum_ij dW_ij^2 sum_t g_ti^2 x_tj^2.
     """
-    import mlx.core as mx
+    import numpy as np
 
-    squares = [
-        (mx.square(x.reshape(-1, x.shape[-1])), g.reshape(-1, g.shape[-1])) for x, g in pairs
-    ]
-    total = mx.zeros((len(choices),))
+    flat = [(np.square(x).reshape(-1, x.shape[-1]), g.reshape(-1, g.shape[-1])) for x, g in pairs]
+    total = np.zeros(len(choices))
     for start, stop, errors in _blocks(weight, choices, len(choices)):
-        curvature = sum(
-            (mx.square(g[:, start:stop]).T @ x for x, g in squares), mx.zeros(())
-        ).reshape(-1)
-        total = total + mx.square(errors).reshape(len(choices), -1) @ curvature
-        mx.eval(total)
+        curvature = np.zeros((stop - start, weight.shape[1]), np.float32)
+        for x, g in flat:
+            curvature += np.square(g[:, start:stop]).T @ x
+        total += _weighted(errors, curvature)
     return total
+
+
+def _weighted(errors: Floats, curvature: Floats) -> Floats:
+    """sum of errors^2 x curvature for every choice; overwrites ``errors``."""
+    import numpy as np
+
+    squares = np.square(errors, out=errors).reshape(len(errors), -1)
+    weighted: Floats = squares @ curvature.reshape(-1)
+    return weighted
 
 
 def _looked_up(
     use: Use, gradients: Sequence[mx.array], weight: mx.array, choices: Sequence[Choice]
-) -> mx.array:
+) -> Floats:
     """Rows of the weight that tokens chose: rounding them is rounding the matrix and choosing."""
-    import mlx.core as mx
+    import numpy as np
 
-    (rows,) = use.outputs_with(weight)
-    g = mx.square(gradients[0].reshape(-1, rows.shape[-1]))
-    flat = rows.reshape(-1, rows.shape[-1])
-    total = mx.zeros((len(choices),))
-    for start, stop, errors in _blocks(flat, choices, len(choices)):
-        curvature = g[start:stop].reshape(-1)
-        total = total + mx.square(errors).reshape(len(choices), -1) @ curvature
-        mx.eval(total)
+    (chosen,) = use.outputs_with(weight)
+    rows = chosen.reshape(-1, chosen.shape[-1])
+    curvature = np.square(as_numpy(gradients[0])).reshape(rows.shape)
+    total = np.zeros(len(choices))
+    for start, stop, errors in _blocks(rows, choices, len(choices)):
+        total += _weighted(errors, curvature[start:stop])
     return total
 
 
@@ -191,43 +188,43 @@ def _experts(use: Use) -> Any:
     return next((one for one in arrays if mx.issubdtype(one.dtype, mx.integer)), None)
 
 
-def _routed(use: Use, gradient: mx.array, weight: mx.array, choices: Sequence[Choice]) -> mx.array:
+def _routed(use: Use, gradient: mx.array, weight: mx.array, choices: Sequence[Choice]) -> Floats:
     """Each expert with the tokens that were routed to it; others do not count."""
-    import mlx.core as mx
     import numpy as np
 
-    chosen = _experts(use)
-    x = use.args[0]
-    x = mx.broadcast_to(x, (*chosen.shape, *x.shape[-2:])).reshape(-1, x.shape[-1])
-    g = gradient.reshape(-1, gradient.shape[-1])
-    experts = np.asarray(chosen).reshape(-1)
-    total = mx.zeros((len(choices),))
+    experts = np.asarray(_experts(use))
+    x = as_numpy(use.args[0])
+    x = np.broadcast_to(x, (*experts.shape, *x.shape[-2:])).reshape(1, -1, x.shape[-1])
+    g = as_numpy(gradient).reshape(1, -1, gradient.shape[-1])
+    experts = experts.reshape(-1)
+    total = np.zeros(len(choices))
     for expert in np.unique(experts):
-        rows = mx.array(np.flatnonzero(experts == expert))
-        total = total + _positions([(x[rows], g[rows])], weight[int(expert)], choices)
+        rows = np.flatnonzero(experts == expert)
+        total += _positions([(x[:, rows], g[:, rows])], weight[int(expert)], choices)
     return total
 
 
 def _by_calling(
     use: Use, gradients: Sequence[mx.array], weight: mx.array, choices: Sequence[Choice]
-) -> mx.array:
+) -> Floats:
     """For a kind of module not known here: its own call, with the error for a weight."""
     import mlx.core as mx
+    import numpy as np
 
     sums = []
     for place in range(len(choices)):
         flat = weight.reshape(-1, weight.shape[-1])
-        error = rounding_errors(flat, choices[place : place + 1])[0].reshape(weight.shape)
+        (error,) = rounding_errors(flat, choices[place : place + 1])
+        error = mx.array(error).reshape(weight.shape)
         pairs = zip(gradients, use.outputs_with(error), strict=True)
         along = sum(((g * change).sum(axis=-1) for g, change in pairs), mx.zeros(()))
-        sums.append(mx.square(along).sum())
-        mx.eval(sums)
-    return mx.stack(sums)
+        sums.append(number_of(mx.square(along).sum()))
+    return np.array(sums)
 
 
 def _blocks(
     weight: mx.array, choices: Sequence[Choice], copies: int
-) -> Iterator[tuple[int, int, mx.array]]:
+) -> Iterator[tuple[int, int, Floats]]:
     """Rounding errors of ``weight`` in blocks of rows, each made once: (start, stop, errors).
 
     ``copies`` arrays of a block's size are what the caller holds besides.
