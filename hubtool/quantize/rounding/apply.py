@@ -13,6 +13,7 @@ from hubtool.quantize.blas import needs_column_major
 from hubtool.quantize.components import Component
 from hubtool.quantize.loading import load_lazily, load_tokenizer
 from hubtool.quantize.rounding.interface import (
+    DIAGONAL_TOKENS,
     FULL_MOMENTS,
     Packed,
     RoundingName,
@@ -31,7 +32,10 @@ WINDOW = 512  # tokens in each row of the batch, at most
 
 @dataclasses.dataclass(frozen=True)
 class RoundingOptions:
-    """How to round. Moments are taken over about ``tokens`` tokens of ``mix`` (None: our own)."""
+    """How to round. Moments are taken over about ``tokens`` tokens of ``mix`` (None: our own).
+
+    ``search`` reads no more than ``DIAGONAL_TOKENS`` of them.
+    """
 
     name: RoundingName
     mix: CalibrationMix | None = None
@@ -92,7 +96,8 @@ def _tokens(folder: Path, want: RoundingOptions, *, trust_remote_code: bool) -> 
     from hubtool.quantize.calibration import load_mix
 
     tokenizer = load_tokenizer(folder, trust_remote_code=trust_remote_code)
-    windows = (want.mix or load_mix()).token_windows(tokenizer, want.tokens, longest=WINDOW)
+    most = want.tokens if want.name in FULL_MOMENTS else min(want.tokens, DIAGONAL_TOKENS)
+    windows = (want.mix or load_mix()).token_windows(tokenizer, most, longest=WINDOW)
     tokens = [token for window in windows for token in window.tokens]
     if len(tokens) < 2:
         raise CalibrationInvalid("the calibration mix has no text", "add some samples")

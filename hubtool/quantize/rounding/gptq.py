@@ -18,11 +18,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hubtool.quantize.choice import Choice
+from hubtool.quantize.rounding.blocks_of_rows import for_blocks
 from hubtool.quantize.rounding.grid import GridSearch
 from hubtool.quantize.rounding.interface import Moments, Packed
 from hubtool.quantize.rounding.refine import Rounded, refine
 from hubtool.quantize.rounding.search import importance_of, round_by_search
-from hubtool.quantize.rounding.stored import by_columns, dtype_name, packed_from
+from hubtool.quantize.rounding.stored import dtype_name, packed_from
 
 if TYPE_CHECKING:
     import mlx.core as mx
@@ -34,7 +35,7 @@ DAMPING = 0.01  # of the mean diagonal, added to the diagonal
 # Moments of n tokens hold noise in proportion to dims / n off the diagonal, which compensation
 # would take for structure. On held-out text this much shrinkage did best of those tried.
 SHRINKAGE = 2.0
-BLOCK_ELEMENTS = 1 << 20
+BLOCK_ELEMENTS = 1 << 19
 
 
 def round_with_compensation(weight: mx.array, choice: Choice, moments: Moments | None) -> Packed:
@@ -52,16 +53,18 @@ def round_with_compensation(weight: mx.array, choice: Choice, moments: Moments |
     spread = spreading_factor(hessian)
     importance = importance_of(moments, inputs)
     single = hessian.astype(np.float32)
-    out = Rounded.empty(inputs, rows.shape[0], choice)
-    height = max(64, BLOCK_ELEMENTS // inputs)
-    for start in range(0, rows.shape[0], height):
-        part = slice(start, start + height)
-        block = by_columns(rows[part])
+    integers = np.empty((inputs, rows.shape[0]), np.uint8)
+    scales = np.empty((inputs // choice.group_size, rows.shape[0]), np.float32)
+    biases = np.empty_like(scales)
+
+    def work(part: slice, block: Floats) -> None:
         rounded = _compensate(block, importance, spread, choice, dtype_name(weight))
         refine(rounded, block, single, choice, dtype_name(weight))
-        out.levels[:, part] = rounded.levels
-        out.scales[:, part], out.biases[:, part] = rounded.scales, rounded.biases
-    return packed_from(out.levels.astype(np.uint8), out.scales, out.biases, choice, weight)
+        integers[:, part] = rounded.levels
+        scales[:, part], biases[:, part] = rounded.scales, rounded.biases
+
+    for_blocks(rows, BLOCK_ELEMENTS, work)
+    return packed_from(integers, scales, biases, choice, weight)
 
 
 def steadied(hessian: np.ndarray[Any, Any], tokens: int) -> np.ndarray[Any, Any]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hubtool.quantize.choice import Choice
+from hubtool.quantize.rounding.blocks_of_rows import for_blocks
 from hubtool.quantize.rounding.grid import GridSearch, nearest_levels
 from hubtool.quantize.rounding.interface import Moments, Packed
-from hubtool.quantize.rounding.stored import by_columns, dtype_name, packed_from
+from hubtool.quantize.rounding.stored import dtype_name, packed_from
 
 if TYPE_CHECKING:
     import mlx.core as mx
@@ -36,10 +37,8 @@ def round_by_search(weight: mx.array, choice: Choice, moments: Moments | None) -
     integers = np.empty((inputs, rows.shape[0]), np.uint8)
     scales = np.empty((groups, rows.shape[0]), np.float32)
     biases = np.empty_like(scales)
-    height = max(64, BLOCK_ELEMENTS // inputs)
-    for start in range(0, rows.shape[0], height):
-        part = slice(start, start + height)
-        block = by_columns(rows[part])
+
+    def work(part: slice, block: Floats) -> None:
         grid = GridSearch(block, importance, choice, dtype_name(weight)).run()
         levels = nearest_levels(
             block.reshape(groups, choice.group_size, -1),
@@ -49,6 +48,8 @@ def round_by_search(weight: mx.array, choice: Choice, moments: Moments | None) -
         )
         integers[:, part] = levels.reshape(block.shape)
         scales[:, part], biases[:, part] = grid.scales, grid.biases
+
+    for_blocks(rows, BLOCK_ELEMENTS, work)
     return packed_from(integers, scales, biases, choice, weight)
 
 

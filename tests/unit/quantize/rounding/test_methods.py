@@ -173,3 +173,17 @@ def test_refining_never_raises_the_error_of_a_row(bits: int) -> None:
     after = losses()
     assert (after <= before * (1 + 1e-5)).all()
     assert after.sum() < 0.8 * before.sum()
+
+
+@pytest.mark.parametrize("name", ["search", "gptq"])
+def test_the_number_of_cores_does_not_change_the_bytes(
+    name: RoundingName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hubtool.quantize.rounding.search.BLOCK_ELEMENTS", 1 << 14)
+    monkeypatch.setattr("hubtool.quantize.rounding.gptq.BLOCK_ELEMENTS", 1 << 14)
+    found = []
+    for cores in ("1", "3"):
+        monkeypatch.setenv("OMP_NUM_THREADS", cores)
+        weight = a_weight(rows=500)
+        found.append(bytes_of(rounding_of(name)(weight, Choice(4, 64), some_moments())))
+    assert found[0] == found[1]
