@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hubtool.base.source import resolve_base
 from hubtool.card.baseline import baseline_facts
 from hubtool.card.compose import CARD_FILE, read_card, scores_in
-from hubtool.card.provenance import FILE, CardWish, Provenance
+from hubtool.card.provenance import FILE, BaselineFacts, CardWish, Provenance
 from hubtool.card.templates import brand_sha256, template_sha256
 from hubtool.card.write import CardSources, Page, compose_page, lay_out
 from hubtool.console import SILENT, Console
@@ -46,11 +46,17 @@ class Look:
         return self.template or provenance.template, self.brand or provenance.brand
 
 
-def recompose(folder: Path, look: Look, scores: ScoreSet | None = None) -> Page:
+def recompose(
+    folder: Path,
+    look: Look,
+    scores: ScoreSet | None = None,
+    baseline: BaselineFacts | None = None,
+) -> Page:
     """The card of a folder that has its provenance, from the facts of now. Writes nothing.
 
-    ``scores`` replace those that the folder carries. Raises PathNotFound if
-    ``optiq/release.json`` is missing, and what rendering raises.
+    ``scores`` replace those that the folder carries, ``baseline`` the quant
+    that they are compared with. Raises PathNotFound if ``optiq/release.json``
+    is missing, and what rendering raises.
     """
     if not (folder / FILE).is_file():
         raise PathNotFound(
@@ -58,6 +64,10 @@ def recompose(folder: Path, look: Look, scores: ScoreSet | None = None) -> Page:
             "name its base and its repo with --base and --repo",
         )
     provenance = Provenance.of_folder(folder)
+    if baseline is not None:
+        provenance = dataclasses.replace(
+            provenance, baseline=baseline.repo, baseline_facts=baseline
+        )
     wish = _wish(look.of(provenance), provenance)
     provenance = dataclasses.replace(
         provenance,
@@ -85,6 +95,7 @@ def compose_for(
     hub: HubClient,
     base_repo: str,
     target_repo: str,
+    baseline: str | None = None,
     accepted_licences: tuple[str, ...] = (),
     console: Console = SILENT,
 ) -> Page:
@@ -100,10 +111,11 @@ def compose_for(
     texts = licence_texts(hub, terms, console)
     scores = scores or scores_in(folder)
     known = _known(folder, console)
-    against = (scores.baseline_repo if scores else None) or (known.baseline if known else None)
+    against = baseline or (scores.baseline_repo if scores else None)
+    against = against or (known.baseline if known else None)
     sources = CardSources(
         base=base,
-        wish=_wish(look.of(known), known),
+        wish=dataclasses.replace(_wish(look.of(known), known), baseline=against),
         scores=scores,
         baseline=baseline_facts(hub, against, console) if against else None,
     )

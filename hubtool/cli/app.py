@@ -78,7 +78,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "doctor": (
         "hubtool.cli.doctor",
         "doctor",
-        "Show what this machine brings, and what would make it faster.",
+        "Show versions, device, BLAS with its measured speed, memory, disk and sign-in.",
     ),
     "demo": ("hubtool.cli.demo", "demo", "Release two small models to a local Hub, as a tour."),
 }

@@ -76,6 +76,12 @@ def render(
     baseline_scores: Annotated[
         list[Path] | None, typer.Option(help="Score file of the baseline; repeatable.")
     ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            help="Quant that the scores are compared with, ORG/NAME; its headers are read."
+        ),
+    ] = None,
     template: Annotated[
         str | None,
         typer.Option(
@@ -114,11 +120,12 @@ def render(
         raise typer.BadParameter("--base and --repo are given together")
     if not folder.is_dir():
         raise PathNotFound(f"no folder at {folder}", "name a quant folder")
-    for name in (base, repo):
+    for name in (base, repo, baseline):
         if name is not None and name.count("/") != 1:
             raise typer.BadParameter(f"{name!r} is no repo id: write ORG/NAME")
-    client = open_hub(hub, console) if base else None
+    client = open_hub(hub, console) if base or baseline else None
 
+    from hubtool.card.baseline import baseline_facts
     from hubtool.card.recompose import Look, compose_for, recompose
     from hubtool.scores.readers.interface import read_all_scores
 
@@ -132,11 +139,13 @@ def render(
             hub=client,
             base_repo=base,
             target_repo=repo,
+            baseline=baseline,
             accepted_licences=tuple(accept_licence or ()),
             console=console,
         )
     else:
-        page = recompose(folder, look, given)
+        against = baseline_facts(client, baseline, console) if client and baseline else None
+        page = recompose(folder, look, given, against)
     for note in page.rendered.notes:
         console.warn(note)
     if page.rendered.kept_edits:

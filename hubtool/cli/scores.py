@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,8 +11,10 @@ import typer
 
 from hubtool.cli.options import JsonOption
 from hubtool.cli.output import open_console
+from hubtool.errors import TargetExists
 
 if TYPE_CHECKING:
+    from hubtool.scores.capability import Capability
     from hubtool.scores.record import Score
 
 app = typer.Typer(
@@ -56,7 +59,7 @@ def validate(
         if rows:
             console.result("\n".join([f"{side}:", *(_line(score) for score in rows)]))
     if capability is not None:
-        console.result(f"{mean_name(capability)}: {capability.candidate_mean:.2f}")
+        console.result(f"{mean_name(capability)}: {_mean(capability, read.baseline_repo)}")
     for note in notes:
         console.result(note)
 
@@ -65,8 +68,11 @@ def validate(
 def convert(
     files: Annotated[list[Path], typer.Argument(help="Score files of any format.")],
     out: Annotated[Path, typer.Option(help="File to write, in hubtool's own format.")],
-    baseline: Annotated[
+    baseline_scores: Annotated[
         list[Path] | None, typer.Option(help="Score file of the baseline; repeatable.")
+    ] = None,
+    baseline: Annotated[
+        str | None, typer.Option(help="Quant that the baseline's scores are of, ORG/NAME.")
     ] = None,
     task: Annotated[
         list[str] | None,
@@ -98,17 +104,36 @@ def convert(
     if not all(name and value for name, _, value in pairs):
         raise typer.BadParameter("--filter is written TASK=FILTER")
     choice = Choice(tuple(task or ()), {name: value for name, _, value in pairs})
-    found = dump(read_all_scores(files, baseline or (), choice))
+    if out.exists():
+        raise TargetExists(f"{out} is there already", "name a new file, or remove that one")
+    read = read_all_scores(files, baseline_scores or (), choice)
+    if baseline is not None:
+        if baseline.count("/") != 1:
+            raise typer.BadParameter(f"{baseline!r} is no repo id: write ORG/NAME")
+        read = dataclasses.replace(read, baseline_repo=baseline)
+    found = dump(read)
     write_whole(out, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
     console.data(found)
-    console.result(f"{len(found['candidate'])} scores written to {out}")
+    count = len(found["candidate"])
+    console.result(f"{count} score{'s' if count > 1 else ''} written to {out}")
+
+
+def _mean(capability: Capability, baseline_repo: str | None) -> str:
+    """``65.75 against 64.56 of ORG/NAME, +1.19 (±3.30)``."""
+    from hubtool.card.score_wording import mean_delta
+
+    ours = f"{capability.candidate_mean:.2f}"
+    if capability.baseline_mean is None:
+        return ours
+    against = f"{capability.baseline_mean:.2f} of {baseline_repo or 'the baseline'}"
+    return f"{ours} against {against}, {mean_delta(capability)}"
 
 
 def _line(score: Score) -> str:
     from hubtool.scores.noise import interval
 
     low, high = interval(score)
-    cut = "   cut short" if score.partial else ""
+    cut = "   a part of its set (limit)" if score.partial else ""
     return (
         f"  {score.benchmark:<12} {score.value_percent:6.2f}   "
         f"95 % {low:6.2f} to {high:6.2f}   {score.display_name}{cut}"

@@ -6,10 +6,11 @@ upper end, so that arithmetic on it cannot overflow.
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
 
 from hubtool.errors import ScoreFileInvalid
 
@@ -23,10 +24,21 @@ def _integral(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _iso_date(value: str) -> str:
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError(f"{value[:40]!r} is no date such as 2026-11-20") from None
+    return value
+
+
 Count = Annotated[
     int, BeforeValidator(_integral), Field(strict=True, ge=0, le=MOST_ITEMS)
 ]  # items, examples
 Items = Annotated[int, BeforeValidator(_integral), Field(strict=True, gt=0, le=MOST_ITEMS)]
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+RepoId = Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
+Day = Annotated[str, AfterValidator(_iso_date)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(strict=True, ge=0, le=1)]
 Moment = Annotated[float, Field(strict=True, ge=0, le=LAST_SECOND)]  # seconds since 1970
@@ -39,7 +51,7 @@ def checked(model: type[Checked], data: Any, path: Path, remedy: str, at: str = 
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise _invalid(error, path, remedy, at) from error
+        raise _invalid(error, path, remedy, at, data) from error
 
 
 def checked_value(kind: Any, value: Any, path: Path, remedy: str, at: str) -> Any:
@@ -50,16 +62,68 @@ def checked_value(kind: Any, value: Any, path: Path, remedy: str, at: str) -> An
         raise _invalid(error, path, remedy, at) from error
 
 
-def _invalid(error: ValidationError, path: Path, remedy: str, at: str) -> ScoreFileInvalid:
+# pydantic's kinds of error, in words for whoever wrote the file
+_SAID = {
+    "missing": "is missing",
+    "extra_forbidden": "is no field of this format",
+    "int_type": "is not a whole number",
+    "int_from_float": "is not a whole number",
+    "float_type": "is not a number",
+    "finite_number": "is not a number",
+    "string_type": "is not text",
+    "bool_type": "is not true or false",
+    "tuple_type": "is not a list",
+    "list_type": "is not a list",
+    "model_type": "is not an object",
+    "dict_type": "is not an object",
+    "too_short": "is empty",
+    "string_too_short": "is empty",
+}
+
+
+def _invalid(
+    error: ValidationError, path: Path, remedy: str, at: str, data: Any = None
+) -> ScoreFileInvalid:
     first = error.errors(include_url=False)[0]
-    field = ".".join(part for part in (at, *map(str, first["loc"])) if part)
-    said = first["msg"].removeprefix("Value error, ")
-    if first["type"] in ("model_type", "dict_type"):
-        said = "Input should be an object"  # and not: an instance of a class of ours
-    found = "" if first["type"] in ("value_error", "missing") else f" (found {_short(first)})"
-    where = f"{field}: " if field else ""
-    return ScoreFileInvalid(f"{path.name}: {where}{said}{found}", remedy)
+    kind = first["type"]
+    field = ".".join(part for part in (at, *_named(first["loc"], data)) if part)
+    if kind == "value_error":
+        return ScoreFileInvalid(
+            f"{path.name}: {f'{field}: ' if field else ''}"
+            + first["msg"].removeprefix("Value error, "),
+            remedy,
+        )
+    said = _SAID.get(kind, _limit(first))
+    found = "" if kind in ("missing", "extra_forbidden") else f": {_short(first)}"
+    return ScoreFileInvalid(f"{path.name}: {field or 'the file'} {said}{found}", remedy)
+
+
+def _named(loc: tuple[int | str, ...], data: Any) -> list[str]:
+    """The path to a field, items of a list by the benchmark that they name."""
+    parts = []
+    for step in loc:
+        try:
+            data = data[step]
+        except (LookupError, TypeError):
+            data = None
+        name = data.get("benchmark") if isinstance(step, int) and isinstance(data, dict) else None
+        parts.append(name[:60] if isinstance(name, str) and name else str(step))
+    return parts
+
+
+def _limit(error: Any) -> str:
+    """What a bound of ours asks: ``must be at most 100``."""
+    context = error.get("ctx") or {}
+    for key, words in (("ge", "at least"), ("gt", "above"), ("le", "at most"), ("lt", "below")):
+        if key in context:
+            return f"must be {words} {context[key]:,}"
+    if "max_length" in context:
+        return f"has more than {context['max_length']} characters"
+    if "pattern" in context:
+        return f"is not of the form {context['pattern']}"
+    return str(error["msg"][:1].lower() + error["msg"][1:])
 
 
 def _short(error: Any) -> str:
-    return str(error.get("input"))[:60]
+    text = repr(error.get("input"))
+    return text if len(text) <= 60 else f"{text[:57]}..."

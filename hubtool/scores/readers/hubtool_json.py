@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from hubtool.scores.readers.fields import Count, Items, Number, checked
+from hubtool.scores.readers.fields import Count, Day, Items, Name, Number, RepoId, checked
 from hubtool.scores.readers.interface import Choice
 from hubtool.scores.record import Score, ScoreSet
 
@@ -26,7 +26,7 @@ class _Part(BaseModel):
 
 class _Score(_Part):
     benchmark: str = Field(min_length=1, description="id such as mmlu, gsm8k, humaneval")
-    display_name: str = Field(min_length=1, description="what the table shows, with its setting")
+    display_name: Name = Field(description="what the table shows, with its setting")
     metric: str = Field(description="accuracy, pass@1, prompt_level_strict, ...")
     value_percent: Number | None = Field(None, description="0 to 100; or give correct")
     n: Items = Field(description="number of items")
@@ -37,7 +37,7 @@ class _Score(_Part):
     few_shot: Count | None = Field(None, description="examples in the prompt")
     harness: str | None = Field(None, description="program that ran the benchmark")
     harness_version: str | None = Field(None, description="its version")
-    date: str | None = Field(None, description="ISO 8601")
+    date: Day | None = Field(None, description="ISO 8601")
     partial: bool = Field(False, strict=True, description="the run was cut short (limit)")
     failed_items: tuple[str, ...] | None = Field(
         None, description="ids of the items that were wrong: two sides are then compared in pairs"
@@ -103,7 +103,7 @@ class ScoreFile(_Part):
     version: Literal[1]
     candidate: tuple[_Score, ...] = Field(min_length=1)
     baseline: tuple[_Score, ...] = ()
-    baseline_repo: str | None = Field(None, description="Hub id of the quant compared with")
+    baseline_repo: RepoId | None = Field(None, description="Hub id of the quant compared with")
 
 
 def fits(data: Any) -> bool:

@@ -60,8 +60,11 @@ def read_scores(path: Path, choice: Choice | None = None) -> ScoreSet:
     value outside 0..100, or a benchmark that stands twice.
     """
     if not path.is_file():
-        raise PathNotFound(f"no score file at {path}", "check the path")
+        found = "is no file" if path.exists() else "is not there"
+        raise PathNotFound(f"score file {path} {found}", "check the path")
     content = path.read_bytes()
+    if not content.strip():
+        raise ScoreFileInvalid(f"{path.name} is empty", "write the scores into it")
     data = _parse(content, path)
     reader = next((reader for reader in readers() if reader.fits(data)), None)
     if reader is None:
@@ -86,6 +89,13 @@ def read_all_scores(
     Raises what :func:`read_scores` raises, also for a benchmark that two files hold.
     """
     sets = [read_scores(path, choice) for path in candidate]
+    asked = set(choice.filters) if choice else set()
+    read = [score for one in sets for score in one.candidate]
+    told = {name for score in read for name in (score.benchmark, score.variant)}
+    if lost := sorted(asked - told):
+        raise ScoreFileInvalid(
+            f"{candidate[-1].name}: there is no task {lost[0]} to filter", "name one of its tasks"
+        )
     others = [read_scores(path, choice) for path in baseline]
     repos = [one.baseline_repo for one in sets if one.baseline_repo]
     if len(set(repos)) > 1:
@@ -118,6 +128,9 @@ def _parse(content: bytes, path: Path) -> Any:
         return data
     try:
         return _loads(content, path)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ScoreFileInvalid(f"{path.name}, line {line}: not UTF-8", "save it so") from error
     except ValueError as error:
         lines = [line for line in content.split(b"\n") if line.strip()]
         try:

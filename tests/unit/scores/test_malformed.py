@@ -166,7 +166,7 @@ def test_a_file_that_is_one_odd_value_is_no_score_file(
         (json.dumps(OWN).replace('"n": 4,', '"n": 4, "n": 40,', 1), "n: the key stands twice"),
         (json.dumps(OPTIQ).replace('"mmlu_pct": 50', '"mmlu_pct": 5, "mmlu_pct": 50'), "mmlu_pct"),
         (text_of("bfcl.json", BFCL).replace('"id"', '"id": "a", "id"'), "id: the key stands twice"),
-        (text_of("bfcl.json", [BFCL[0], "x"]), "line 2: Input should be an object (found x)"),
+        (text_of("bfcl.json", [BFCL[0], "x"]), "line 2 is not an object: 'x'"),
         ("[" * 100_000, "nested too deeply"),
         (json.dumps(HARNESS).replace('["part"]', '["g"]'), "g: the group contains itself"),
         (json.dumps(HARNESS).replace('"effective": 100', '"effective": 0'), "effective"),
