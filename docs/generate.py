@@ -6,6 +6,7 @@ python docs/generate.py --check   exit 1 if one is out of date
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import functools
 import importlib
@@ -21,14 +22,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
+from jinja2.nodes import Filter
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from hubtool import errors
 from hubtool.card import wording
 from hubtool.card.facts import CardFacts
-from hubtool.card.render import FILTERS
-from hubtool.card.templates import Brand
+from hubtool.card.render import FILTERS, card_environment
+from hubtool.card.templates import SUFFIX, Brand, shipped_files
 from hubtool.release.manifest import ReleaseManifest
 from hubtool.scores.capability import SIX
 from hubtool.scores.readers import hubtool_json
@@ -86,12 +88,38 @@ def errors_page() -> str:
         "Exit codes: 0 done · 1 a check or verification failed · 2 bad usage or input · "
         "3 refused by a licence or safety rule · 4 Hub or network, after all retries · "
         "5 interrupted, run the same command to resume · 70 a bug in hubtool.\n",
+        "Every error prints a line `fix:`. Below each are the fixes that it may name; `…` stands "
+        "for what is filled in.\n",
     ]
     found: list[type[errors.HubtoolError]] = sorted(error_classes(), key=lambda item: item.id)
+    advice = remedies()
     for error in found:
         text = inspect.getdoc(error) or ""
         parts.append(f"## {error.id} {error.__name__}\n\nExit code {error.exit_code}. {text}\n")
+        if error.__name__ in advice:
+            parts += [f"- {one}" for one in advice[error.__name__]] + [""]
     return "\n".join(parts)
+
+
+def remedies() -> dict[str, list[str]]:
+    """Error's name -> what it advises, wherever the code raises it; `…` is what is filled in."""
+    found: dict[str, dict[str, None]] = {}
+    for file in sorted((Path(errors.__file__).parent).rglob("*.py")):
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
+                text = _text_of(call.args[1]) if len(call.args) > 1 else ""
+                if text.strip("…"):
+                    found.setdefault(call.func.id, {})[text] = None
+    return {name: sorted(texts) for name, texts in found.items()}
+
+
+def _text_of(node: ast.expr) -> str:
+    """A string or f-string of the code, with … for what is not known before it runs."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_text_of(part) for part in node.values)
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    return "…"
 
 
 def manifest_page() -> str:
@@ -155,9 +183,24 @@ def facts_page() -> str:
         if inspect.isfunction(word) and name in wording.__all__:
             call = f"words.{name}({', '.join(inspect.signature(word).parameters)})"
             parts.append(f"| `{call}` | {_first_line(word)} |")
+    for name in wording.__all__:
+        if not callable(vars(wording)[name]):
+            parts.append(f"| `words.{name}` | the number {vars(wording)[name]} |")
     parts += ["", "## Filters\n", "| filter | gives |", "| --- | --- |"]
     parts += [f"| `{name}` | {text} |" for name, (_, text) in FILTERS.items()]
+    jinjas = ", ".join(f"`{name}`" for name in sorted(shipped_filters() - set(FILTERS)))
+    parts.append(f"\nBesides them all of Jinja's own; the shipped blocks use {jinjas}.")
     return "\n".join(parts) + "\n"
+
+
+def shipped_filters() -> set[str]:
+    """The filters that the shipped blocks put something through."""
+    return {
+        found.name
+        for name, content in shipped_files().items()
+        if name.endswith(SUFFIX)
+        for found in card_environment(()).parse(content.decode()).find_all(Filter)
+    }
 
 
 def _facts_of(record: type) -> Iterator[str]:

@@ -118,6 +118,12 @@ class PathUnusable(InputError):
     id = "HT0108"
 
 
+class UsageWrong(InputError):
+    """A command, flag or argument is missing, does not exist, or has a value that does not fit."""
+
+    id = "HT0109"
+
+
 class TargetExists(InputError):
     """A file that would be written is there already, and may be somebody's work."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
 from typing import Any, NoReturn
 
@@ -11,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from hubtool.cli.output import print_error
-from hubtool.errors import HubtoolError, InterruptedRun, PathUnusable
+from hubtool.errors import HubtoolError, InterruptedRun, PathUnusable, UsageWrong
 
 # name -> (module, attribute, summary): a function, or a Typer app for a group of commands
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -78,7 +79,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "doctor": (
         "hubtool.cli.doctor",
         "doctor",
-        "Show versions, device, BLAS with its measured speed, memory, disk and sign-in.",
+        "Show what this machine brings, and what would make it faster.",
     ),
     "demo": ("hubtool.cli.demo", "demo", "Release two small models to a local Hub, as a tour."),
 }
@@ -161,8 +162,10 @@ def main() -> NoReturn:
         print_error(error)
         code = error.exit_code
     except typer.TyperException as error:
-        show = getattr(error, "show", None)
-        show() if show else typer.echo(str(error), err=True)
+        if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help
+            typer.echo(error.format_message(), err=True)
+        else:
+            print_error(_usage(error))
         code = error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         print_error(InterruptedRun("stopped", "run the same command again: it resumes"))
@@ -181,6 +184,14 @@ def main() -> NoReturn:
         print_error(_bug(error))
         code = HubtoolError.exit_code
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage(error: typer.TyperException) -> HubtoolError:
+    """What the parser of the command line found, as an error of ours."""
+    context = getattr(error, "ctx", None)
+    command = re.sub(r"^.*?hubtool\b", "hubtool", context.command_path) if context else "hubtool"
+    message = error.format_message().removeprefix("Invalid value: ").rstrip(".")
+    return UsageWrong(message[:1].lower() + message[1:], f"`{command} --help` shows what it takes")
 
 
 def _unusable(error: OSError) -> HubtoolError:

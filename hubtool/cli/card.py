@@ -32,7 +32,7 @@ class CardCommands(TyperGroup):
 
 app = typer.Typer(
     cls=CardCommands,
-    help="Render the card of a quant folder from its facts.",
+    subcommand_metavar="DIR|COMMAND [ARGS]...",
     no_args_is_help=True,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -55,7 +55,7 @@ app.command("preview")(preview)
 
 @app.command("render")
 def render(
-    folder: Annotated[Path, typer.Argument(help="Quant folder.")],
+    folder: Annotated[Path, typer.Argument(help="Quant folder.", metavar="DIR")],
     base: Annotated[
         str | None,
         typer.Option(

@@ -65,6 +65,23 @@ def test_a_bad_manifest_field_exits_2_and_names_field_and_remedy() -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_usage_error_has_an_id_and_a_remedy_as_every_other() -> None:
+    done = run("card", "--diff")
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "error: missing argument 'DIR'",
+        "fix: `hubtool card render --help` shows what it takes",
+        "(HT0109, exit code 2; docs/reference/errors.md)",
+    ]
+
+
+def test_a_bare_group_shows_its_help_and_what_it_takes() -> None:
+    done = run("card")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "card [OPTIONS] DIR|COMMAND" in done.stderr
+    assert "`hubtool card DIR` renders" in done.stderr
+
+
 INTERRUPTED = """
 import sys, types
 from hubtool.cli import app
