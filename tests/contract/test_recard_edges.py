@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from hubtool.artifact.stats import stats_of_folder
 from hubtool.console import SILENT
 from hubtool.errors import HubUnreachable, NoWritePermission, QuotaSpent
 from hubtool.hub.budget import RateBudget
@@ -25,7 +26,9 @@ from hubtool.recard.licence import Licences
 from hubtool.recard.make import in_order, plan_all
 from hubtool.recard.permission import require_writable
 from hubtool.recard.planfile import PlanWriter, new_header
+from hubtool.recard.read import read_quant
 from hubtool.recard.select import (
+    FIELDS,
     HUBTOOL_FILE,
     LIST_FROM,
     Candidate,
@@ -33,9 +36,10 @@ from hubtool.recard.select import (
     Selection,
     Skipped,
     judged,
+    row_of,
 )
 from hubtool.recard.undo import undo_plan
-from tests.support.fleet import hubtool_made, mlx_lm_card, optiq_made, uniform
+from tests.support.fleet import FAULTY, KINDS, hubtool_made, mlx_lm_card, optiq_made, uniform
 from tests.support.localhub import HubSession
 from tests.support.toy_weights import safetensors_bytes
 
@@ -397,3 +401,32 @@ def test_the_case_of_an_owners_name_does_not_matter(bench: Bench) -> None:
     row = Row(repo, "c" * 40, (HUBTOOL_FILE,), {}, {}, {})
     upper = Selection(bench.hub.org.upper())
     assert isinstance(judged(row, upper, named=False), Candidate)
+
+
+# --- facts and pictures ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in FAULTY])
+def test_the_figures_read_over_http_are_those_of_the_folder(bench: Bench, kind: str) -> None:
+    folder, repo = bench.folder / "quant", f"{bench.hub.org}/{kind}"
+    KINDS[kind][0](folder, repo)
+    bench.hub.running.store.seed_repo(repo, folder)
+    found = read_quant(bench.client, row_of(bench.client.model_row(repo, FIELDS)))
+    assert found.stats == stats_of_folder(folder)
+    card = folder / "README.md"
+    assert (found.readme or "").encode() == (card.read_bytes() if card.is_file() else b"")
+
+
+def test_charts_come_when_they_are_asked_for_and_go_with_undo(bench: Bench) -> None:
+    repo = bench.seed("quant", hubtool_made)
+    paths = {one.path for one in only(bench.plan(repo)).files}
+    assert not [path for path in paths if path.endswith(".png")]
+    plan = only(bench.plan(repo, charts=True))
+    [chart] = [one for one in plan.files if one.path.endswith(".png")]
+    assert chart.content.startswith(b"\x89PNG")
+    assert chart.path in plan.files[0].after
+    assert [one.state for one in bench.apply()] == ["done"]
+    assert bench.hub.running.store.read(repo, "main", chart.path) == chart.content
+    assert only(bench.plan(repo, charts=True, file="again.json")).files == ()
+    assert [one.state for one in bench.undo()] == ["undone"]
+    assert chart.path not in bench.hub.running.store.tree(repo)

@@ -330,6 +330,7 @@ def test_a_small_repo_costs_three_requests_and_a_second_plan_the_listing(story: 
         kind: most for kind, most in by_kind.items() if max(most) > 3 and kind not in dear
     } == {}
     assert all(by_kind[kind] == {4} for kind in (*NO_BASE, *OLDER))
+    assert {one.method for one in (*story.first, *story.again, *story.empty_log)} == {"GET"}
     listing = [one for one in story.first if one.path == "/api/models"]
     rows = [one for one in story.first if one.path.startswith("/api/models/")]
     assert len(listing) == 1

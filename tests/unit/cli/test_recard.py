@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hubtool.cli.recard import app
+from hubtool.cli.recard_options import duration
 from hubtool.errors import HubtoolError
 from hubtool.recard.change import Change, FileChange, RepoPlan
 from hubtool.recard.journal import Entry, Journal
@@ -100,3 +101,36 @@ def test_status_tells_each_repo_and_the_totals() -> None:
     lines = CliRunner().invoke(app, ["status", "plan.json", "--json"]).output.splitlines()
     assert json.loads(lines[-1]) == {"event": "status", "done": 1, "moved": 1, "open": 1}
     assert json.loads(lines[1])["reason"] == "it changed"
+
+
+def test_the_time_that_applying_takes_is_said_before() -> None:
+    assert (
+        duration(900, 7 * 3600) == "900 commits: about 7 h 00 min at the pace that the Hub allows"
+    )
+    assert duration(1, 0) == "1 commit, without waiting for the Hub's hourly limit"
+    plan_of(*[f"lab/m{number}" for number in range(5)])
+    asked = ["apply", "plan.json", "--hub", NO_HUB, "--commits-per-hour", "2"]
+    said = CliRunner().invoke(app, asked).output
+    assert "5 commits: about 2 h 00 min" in said
+    assert said.index("about 2 h") < said.index("say --yes")
+    assert json.loads(CliRunner().invoke(app, [*asked, "--json"]).output.splitlines()[0]) == {
+        "event": "start",
+        "repos": 5,
+        "seconds": 7200.0,
+    }
+
+
+def test_licences_are_listed_first_and_owners_if_there_are_several() -> None:
+    path = Path("plan.json")
+    file = FileChange("README.md", "old\n", "new\n")
+    licence = Change("licence", "license: mit -> gemma")
+    with PlanWriter(path, new_header(NO_HUB, "Cards", {})) as writer:
+        writer.add(RepoPlan("lab/a", "a" * 40, "named", (Change("block", "x: new"),), (file,)))
+        writer.add(RepoPlan("crew/b", "a" * 40, "named", (licence,), (file,)))
+    lines = CliRunner().invoke(app, ["apply", "plan.json", "--hub", NO_HUB]).output.splitlines()
+    assert lines[:4] == [
+        "  licence   crew/b: license: mit -> gemma",
+        "  change    lab/a: 1 block",
+        "  change    crew/b: 1 licence",
+        "owners: 1 lab, 1 crew",
+    ]
