@@ -93,7 +93,8 @@ class RateBudget:
             with self._lock:
                 left = self._wait_for(purse) if wait else 0.0
                 if left <= 0:
-                    self._spent[purse].append(self._clock() - ago_seconds)
+                    if self._limits[purse][0]:
+                        self._spent[purse].append(self._clock() - ago_seconds)
                     return
                 fresh = left >= LONG_SECONDS and self._told[purse] < self._clock()
                 if fresh:
