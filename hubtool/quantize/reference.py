@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from hubtool.console import format_bytes
 from hubtool.quantize.components import Component
+from hubtool.quantize.fresh import FreshWeight, FreshWeights
+from hubtool.quantize.limits import bytes_left_by_limits
 from hubtool.quantize.loading import load_lazily
 from hubtool.quantize.products import LARGE_ELEMENTS
 from hubtool.quantize.running import RunningModel
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     import mlx.nn as nn
 
 _UNIFORM_BITS = 4
+_UNIFORM_SHARE = 5 / 16  # of the bytes in bf16, in groups of 32
 # Bytes of activations and gradients that a step may hold, whatever the machine.
 STEP_BYTES = 1_000_000_000
 # Tokens whose logits the exact method holds at once.
@@ -97,13 +100,40 @@ def run_uniform4(
     )
 
 
+def run_streamed(
+    model: nn.Module,
+    components: Sequence[Component],
+    folder: Path,
+    *,
+    trust_remote_code: bool,
+    column_major: bool,
+) -> tuple[RunningModel, Streamed]:
+    """The model as it is, each weight read from disk whenever it is used.
+
+    ``model`` is loaded lazily and stays so. Slower by the reading of the file
+    for every forward and backward pass, and no larger than a block.
+    """
+    fresh = FreshWeights(folder, trust_remote_code)
+    weights = {one.name: FreshWeight(fresh, one.name) for one in components}
+    running = RunningModel(model, components, weights, column_major=column_major)
+    return running, Streamed(folder, trust_remote_code)
+
+
 def choose_reference(folder: Path, components: Sequence[Component]) -> tuple[str, str]:
-    """``bf16`` if it fits into the memory that is free now, else ``uniform4``; and why."""
+    """``bf16`` if it fits into the memory that is free now, else ``uniform4``; and why.
+
+    ``streamed`` if that does not fit either: bf16, read from disk as it is used.
+    """
     free = free_bytes()
-    need = _weight_bytes(folder) + _working_bytes(components)
+    working = _working_bytes(components)
+    need = _weight_bytes(folder) + working
     if need <= free:  # how much is free is of this moment: the card would differ on every run
         return "bf16", f"needs about {format_bytes(need)} of memory and fits"
-    return "uniform4", f"bf16 needs about {format_bytes(need)}, {format_bytes(free)} were free"
+    reason = f"bf16 needs about {format_bytes(need)}, {format_bytes(free)} were free"
+    packed = _weight_bytes(folder) * _UNIFORM_SHARE + working
+    if packed <= free:
+        return "uniform4", reason
+    return "streamed", f"read from disk as it is used: {reason}"
 
 
 def free_bytes() -> int:
@@ -112,6 +142,8 @@ def free_bytes() -> int:
     import psutil
 
     free = int(psutil.virtual_memory().available)
+    limited = bytes_left_by_limits()
+    free = free if limited is None else min(free, limited)
     device: dict[str, str | int] = mx.device_info()
     # names differ between mlx's backends; the CPU has neither and uses all of the RAM
     total = device.get("total_memory") or device.get("memory_size")

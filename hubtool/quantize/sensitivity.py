@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from hubtool.console import SILENT, Console
 from hubtool.errors import NothingToQuantize
@@ -24,10 +24,11 @@ from hubtool.quantize.exact import ExactMethod
 from hubtool.quantize.fisher import FisherMethod
 from hubtool.quantize.floor import noise_floor
 from hubtool.quantize.loading import load_lazily, load_tokenizer
-from hubtool.quantize.method import SensitivityMethod, Subject, Sums
-from hubtool.quantize.reference import choose_reference, run_bf16, run_uniform4
+from hubtool.quantize.method import SensitivityMethod, Subject, Sums, WeightSource
+from hubtool.quantize.reference import choose_reference, run_bf16, run_streamed, run_uniform4
 from hubtool.quantize.rounding.gains import Gains, rounding_gains, scaled
 from hubtool.quantize.rounding.interface import RoundingName
+from hubtool.quantize.running import RunningModel
 from hubtool.quantize.team import Team
 from hubtool.records import Record
 
@@ -245,20 +246,9 @@ def _measure(
     team: Team,
 ) -> tuple[float, Gains]:
     """Run the steps that the checkpoint has not seen; the noise floor, and what rounding gains."""
-    exact = ExactMethod(same_reference=checkpoint.reference == "bf16")
+    exact = ExactMethod(same_reference=checkpoint.reference != "uniform4")
     method: SensitivityMethod = FisherMethod(exact) if want.method == "fisher" else exact
-    running, source = (
-        run_bf16(model, components, column_major=needs_column_major())
-        if checkpoint.reference == "bf16"
-        else run_uniform4(
-            model,
-            components,
-            want.folder,
-            group_size=want.group_size,
-            trust_remote_code=want.trust_remote_code,
-            column_major=needs_column_major(),
-        )
-    )
+    running, source = _running(want, model, components, checkpoint.reference)
     subject = Subject(
         running,
         components,
@@ -279,6 +269,28 @@ def _measure(
             checkpoint.add(method.run_step(subject, number, team))
             task.advance(step.cost, step.title)
     return noise_floor(subject), rounding_gains(subject, want.rounding)
+
+
+def _running(
+    want: _Request, model: nn.Module, components: tuple[Component, ...], reference: str
+) -> tuple[RunningModel, WeightSource]:
+    """The reference, and where the high-precision weights come from."""
+    column_major = needs_column_major()
+    if reference == "bf16":
+        return run_bf16(model, components, column_major=column_major)
+    trust = want.trust_remote_code
+    if reference == "streamed":
+        return run_streamed(
+            model, components, want.folder, trust_remote_code=trust, column_major=column_major
+        )
+    return run_uniform4(
+        model,
+        components,
+        want.folder,
+        group_size=want.group_size,
+        trust_remote_code=trust,
+        column_major=column_major,
+    )
 
 
 def _result(
@@ -304,7 +316,8 @@ def _result(
         group_size=want.group_size,
         group_sizes=want.group_sizes,
         method=want.method,
-        reference=cast(Reference, checkpoint.reference),
+        # streamed or held, it is the same model
+        reference="uniform4" if checkpoint.reference == "uniform4" else "bf16",
         reference_reason=checkpoint.reference_reason,
         calibration=CalibrationUse(mix.sha256, tuple(mix.domains), len(windows), positions),
         dtype="float32",

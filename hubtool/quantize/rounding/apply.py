@@ -11,6 +11,7 @@ from hubtool.console import SILENT, Console
 from hubtool.errors import CalibrationInvalid
 from hubtool.quantize.blas import needs_column_major
 from hubtool.quantize.components import Component
+from hubtool.quantize.fresh import FreshWeights
 from hubtool.quantize.loading import load_lazily, load_tokenizer
 from hubtool.quantize.rounding.interface import (
     DIAGONAL_TOKENS,
@@ -19,7 +20,7 @@ from hubtool.quantize.rounding.interface import (
     RoundingName,
     rounding_of,
 )
-from hubtool.quantize.rounding.streaming import FreshWeights, RoundingPass, Sink
+from hubtool.quantize.rounding.streaming import RoundingPass, Sink
 
 if TYPE_CHECKING:
     import mlx.nn as nn

@@ -10,13 +10,11 @@ component's weight is in memory at a time, beside the activations.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hubtool.artifact.layout import read_json_object
 from hubtool.quantize.choice import Choice
 from hubtool.quantize.components import Component
-from hubtool.quantize.loading import cast_as_declared, load_lazily
+from hubtool.quantize.fresh import FreshWeights
 from hubtool.quantize.rounding.interface import Moments, Packed, Rounding
 from hubtool.quantize.running import RunningModel, Use, call_with, float_places
 
@@ -29,26 +27,6 @@ Sink = Callable[[str, Packed], None]
 # costs the head, less costs the rows.
 ROWS_SHARE = 0.3
 MOST_FULL_DIMS = 8192  # of which the full moments are taken: 256 MB in float32
-
-
-class FreshWeights:
-    """Components' weights from a checkpoint, each read anew when it is asked for and not kept."""
-
-    def __init__(self, folder: Path, trust_remote_code: bool) -> None:
-        self._folder, self._trust = folder, trust_remote_code
-        self._modules: dict[str, Any] = {}
-
-    def take(self, name: str) -> mx.array:
-        """The weight of component ``name``, in the type that the config declares."""
-        import mlx.nn as nn
-        from mlx.utils import tree_flatten
-
-        if name not in self._modules:  # the first time, or asked for twice
-            model = load_lazily(self._folder, trust_remote_code=self._trust)
-            cast_as_declared(model, read_json_object(self._folder / "config.json"))
-            self._modules = dict(tree_flatten(model.leaf_modules(), is_leaf=nn.Module.is_module))
-        weight: mx.array = self._modules.pop(name).weight
-        return weight
 
 
 class RoundingPass(RunningModel):

@@ -52,6 +52,16 @@ def test_without_the_base_the_comparison_is_skipped_with_a_reason(folders: Path)
     assert found == Finding("loads/near-base", "skip", "the base's weights are not here")
 
 
+def test_a_quant_that_this_machine_cannot_hold_is_compared_from_disk_alone(
+    folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hubtool.quantize.reference.free_bytes", lambda: 1000)
+    found = results(CheckSubject(folders / "quant", base_folder=folders / "base"))
+    assert found["loads/generates"].result == "skip"
+    assert found["loads/generates"].message.endswith(" of memory, 1.00 kB are free")
+    assert found["loads/near-base"].result == "pass"
+
+
 @pytest.fixture
 def spoilt(folders: Path, tmp_path: Path) -> Path:
     """A copy of the quant, to damage."""

@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 
-from hubtool.console import Console, Task
+from hubtool.console import Console, Task, format_bytes
 from hubtool.errors import MeasureFailed, NothingToQuantize, RemoteCodeNeeded, UnknownArchitecture
 from hubtool.quantize.checkpoint import FILE_NAME
+from hubtool.quantize.components import find_components
+from hubtool.quantize.loading import load_lazily
+from hubtool.quantize.reference import _working_bytes
 from hubtool.quantize.sensitivity import Sensitivity, measure_sensitivity
 from tests.support.tiny_models import CONFIGS, TextMix, save_tiny_model
 
@@ -128,10 +131,30 @@ def test_auto_takes_bf16_where_it_fits_and_gives_both_figures(
     roomy = measure(models("tied"), reference="auto")
     assert roomy.reference == "bf16"
     assert roomy.reference_reason.startswith("needs about ")
-    monkeypatch.setattr("hubtool.quantize.reference.free_bytes", lambda: 1000)
+    components, _ = find_components(load_lazily(models("llama")), 64)
+    size = (models("llama") / "model.safetensors").stat().st_size
+    almost = size + _working_bytes(components) - 1
+    monkeypatch.setattr("hubtool.quantize.reference.free_bytes", lambda: almost)
     tight = measure(models("llama"), reference="auto")
     assert tight.reference == "uniform4"
-    assert tight.reference_reason.endswith("1.00 kB were free")
+    assert tight.reference_reason.endswith(f"{format_bytes(almost)} were free")
+
+
+@pytest.mark.parametrize("kind", ["tied", "moe", "gemma4"])
+@pytest.mark.parametrize("method", ["fisher", "exact"])
+def test_a_model_that_fits_in_no_form_is_read_from_disk_with_the_same_result(
+    models: Callable[[str], Path],
+    measure: Measure,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    method: str,
+) -> None:
+    held = measure(models(kind), method=method)
+    monkeypatch.setattr("hubtool.quantize.reference.free_bytes", lambda: 1000)
+    streamed = measure(models(kind), method=method, reference="auto")
+    assert streamed.components == held.components
+    assert streamed.reference == "bf16"
+    assert streamed.reference_reason.startswith("read from disk as it is used: bf16 needs about ")
 
 
 class _Stopped(Exception):
