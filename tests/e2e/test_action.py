@@ -266,7 +266,8 @@ def test_a_new_score_file_re_cards_by_a_trusted_publisher_and_sends_no_weights(
 
 def test_a_failing_check_is_annotated_and_stops_before_the_push(maintainer: Maintainer) -> None:
     block = "Ninety-nine of 99 users like it.\n"
-    maintainer.commit({"templates/blocks/intro.md.j2": block, "scores/tiny.json": scores(63)})
+    anew = MANIFEST.replace("calibration_tokens: 96", "calibration_tokens: 144")
+    maintainer.commit({"templates/blocks/intro.md.j2": block, "releases/tiny.yaml": anew})
     maintainer.tag("tiny/v2")
     before = maintainer.commits()
     maintainer.hub.log.clear()
@@ -281,6 +282,9 @@ def test_a_failing_check_is_annotated_and_stops_before_the_push(maintainer: Main
     assert "not released" in run.summary
     assert "HT0701" in run.summary
     assert run.outputs["commit"] == ""
+    # what was measured is kept all the same
+    kept = [file.name.split("-")[1] for file in (maintainer.folder / "cache").iterdir()]
+    assert sorted(kept) == ["base", "measurement", "measurement", "quant", "quant"]
     no_secret_in(run, maintainer.folder / "artifacts-1")
 
 
