@@ -115,6 +115,8 @@ def recheck_card(
     ``optiq/release.json`` names.
     """
     card = folder / CARD_FILE
+    if card.is_dir():
+        return (Untrue(f"{CARD_FILE} is a folder", "move it away, then render the card"),)
     if not card.is_file():
         return (Untrue(f"there is no {CARD_FILE}"),)
     if not (folder / FILE).is_file():
@@ -167,8 +169,12 @@ def decode_card(content: bytes, name: str) -> str:
 
 def _metadata_problems(text: str, facts: CardFacts) -> list[str]:
     from hubtool.card.frontmatter import split_card
+    from hubtool.card.metadata_rules import metadata_problems
 
-    found, wanted = split_card(text).data, build_metadata(facts)
+    card = split_card(text)
+    if not card.readable:
+        return [metadata_problems(card)[0].message]
+    found, wanted = card.data, build_metadata(facts)
     problems = []
     for key in OWNED:
         have, want = found.get(key), wanted.get(key)

@@ -10,11 +10,11 @@ from typing import Any
 from hubtool.artifact.headers import Header, read_header, read_index
 from hubtool.artifact.hub_parameters import counted_files, hub_parameters
 from hubtool.artifact.layout import read_json_object
-from hubtool.artifact.stats import stats_from_headers
+from hubtool.artifact.stats import stats_from_headers, stats_of_folder
 from hubtool.card.compose import CARD_FILE, traits_of
 from hubtool.card.snippet import snippet_of
 from hubtool.checks.interface import CheckSubject, Finding, verdict
-from hubtool.checks.metadata import card_of
+from hubtool.checks.metadata import card_of, unreadable
 
 FINDS = {
     "hub/parameters": "the Hub will count the parameters that are there",
@@ -65,7 +65,23 @@ def _parameters(folder: Path) -> Finding:
     elif lowered != own:
         problem = f"the index says {declared} parameters, which lowers the Hub's {own:,}"
         remedy = "run `hubtool split` on the folder: it writes the index anew"
-    return verdict("hub/parameters", problem, f"{own:,} parameters", remedy)
+    good = f"{own:,} parameters{_left_out(folder, headers, own)}"
+    return verdict("hub/parameters", problem, good, remedy)
+
+
+def _left_out(folder: Path, headers: Mapping[str, Header], counted: int) -> str:
+    """What the Hub does not count of all the parameters here, in words; nothing if it counts all.
+
+    The card and ``hubtool inspect`` count them all.
+    """
+    everything = stats_of_folder(folder).parameters
+    single = sum(not one.shape for header in headers.values() for one in header.tensors.values())
+    elsewhere = everything - counted - single
+    parts = [f"{single:,} single numbers (tensors without a dimension)"] if single else []
+    parts += [f"{elsewhere:,} in files that its index does not name"] if elsewhere > 0 else []
+    if not parts:
+        return ""
+    return f"; here are {everything:,}: the Hub leaves out {' and '.join(parts)}"
 
 
 def _odd_keys(config: Mapping[str, Any], headers: Mapping[str, Header]) -> Iterator[str]:
@@ -81,7 +97,10 @@ def _odd_keys(config: Mapping[str, Any], headers: Mapping[str, Header]) -> Itera
 
 
 def _snippet(subject: CheckSubject) -> Finding:
-    data = card_of(subject).data
+    card = card_of(subject)
+    if fault := unreadable("hub/snippet", card):
+        return fault
+    data = card.data
     listed = data.get("tags")
     tags = [tag for tag in listed if isinstance(tag, str)] if isinstance(listed, list) else []
     task = data.get("pipeline_tag")
@@ -122,6 +141,8 @@ def _card(subject: CheckSubject) -> Iterator[Finding]:
         problem = "it is stored as LFS: the Hub reads no front matter from it"
     elif rules.is_file() and _LFS_RULE.search(rules.read_text("utf-8", "replace")):
         problem = ".gitattributes puts it into LFS: the Hub would read no front matter from it"
+    elif card.is_dir():
+        problem = "README.md is a folder: the page would be empty"
     elif not card.is_file():
         problem = "there is no README.md: the page would be empty"
     elif (line := _line_not_utf8(content)) is not None:

@@ -10,7 +10,7 @@ from hubtool.base.lineage import declared_licence
 from hubtool.card.compose import CARD_FILE
 from hubtool.card.provenance import FILE, LicenceFacts, Provenance
 from hubtool.checks.interface import CheckSubject, Finding, verdict
-from hubtool.checks.metadata import card_of
+from hubtool.checks.metadata import card_of, unreadable
 from hubtool.errors import RefusedError
 from hubtool.licences.conflict import family_of_text, is_licence_text, settle
 from hubtool.licences.declared import DeclaredLicence, LicenceTerms, label_of
@@ -48,6 +48,10 @@ def check(subject: CheckSubject) -> Iterator[Finding]:
     provenance = Provenance.of_folder(subject.folder) if has_record else None
     declared = subject.declared or (_recorded(provenance) if provenance else (_own(subject),))
     terms: LicenceTerms | None = None
+    fault = unreadable("licence/allowed", card_of(subject))
+    if fault and not (subject.declared or provenance):
+        yield fault
+        return
     try:
         terms = require_licence(declared)
         yield Finding("licence/allowed", "pass", f"{label_of(terms)} lets derivatives be shared")
@@ -83,6 +87,8 @@ def _own(subject: CheckSubject) -> DeclaredLicence:
 
 def _text(subject: CheckSubject, provenance: Provenance | None) -> Finding:
     """The fields against the texts in the root of the quant, as for a base."""
+    if fault := unreadable("licence/text", card_of(subject)):
+        return fault
     own = _own(subject)
     texts = {name: _head(subject, name) for name in own.files if is_licence_text(name)}
     if provenance is not None and provenance.licence.choice:
@@ -123,7 +129,10 @@ def _name(subject: CheckSubject, provenance: Provenance | None, terms: LicenceTe
 
 def _fields(subject: CheckSubject, recorded: LicenceFacts) -> Finding:
     """The card's fields are the recorded ones, and these are the base's."""
-    data = card_of(subject).data
+    card = card_of(subject)
+    if fault := unreadable("licence/fields", card):
+        return fault
+    data = card.data
     wanted: dict[str, Any] = {
         "license": list(recorded.identifiers),
         "license_name": recorded.name,

@@ -28,9 +28,9 @@ def check(subject: CheckSubject) -> Iterator[Finding]:
     card = card_of(subject)
     yield from _rules(card)
     yield _hub_rules(subject)
-    yield _base(card.data, base_of(subject)[0])
+    yield unreadable("metadata/base", card) or _base(card.data, base_of(subject)[0])
     yield from _inherited(card.data)
-    yield _modality(subject, card.data)
+    yield unreadable("metadata/modality", card) or _modality(subject, card.data)
 
 
 def card_of(subject: CheckSubject) -> FrontMatter:
@@ -38,6 +38,18 @@ def card_of(subject: CheckSubject) -> FrontMatter:
     file = subject.folder / CARD_FILE
     text = file.read_bytes().decode("utf-8", errors="replace") if file.is_file() else ""
     return split_card(text)
+
+
+def unreadable(id_: str, card: FrontMatter) -> Finding | None:
+    """The check ``id_`` failed since no field of the card can be read; None if they can be.
+
+    Every check of the fields says so in these words, and a run tells it once.
+    """
+    if card.readable:
+        return None
+    worst = metadata_problems(card)[0]
+    where = f"{CARD_FILE}, line {worst.line}" if worst.line else CARD_FILE
+    return Finding(id_, "fail", worst.message, "correct the front matter", where)
 
 
 def base_of(subject: CheckSubject) -> tuple[str | None, str | None]:
@@ -75,9 +87,10 @@ def _hub_rules(subject: CheckSubject) -> Finding:
         )
     file = subject.folder / CARD_FILE
     text = file.read_bytes().decode("utf-8", errors="replace") if file.is_file() else ""
+    refused = "; ".join(subject.validate(text))
     return verdict(
         "metadata/hub",
-        "; ".join(subject.validate(text)) or None,
+        f"the Hub refuses it: {refused}" if refused else None,
         "the Hub's own validator accepts the front matter",
         "correct the front matter",
         CARD_FILE,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from types import ModuleType
 
 from hubtool.checks.interface import Check, CheckSubject, Finding, Findings
@@ -44,7 +44,7 @@ def run_checks(
     skip: Collection[str] = (),
     console: Console = SILENT,
 ) -> Findings:
-    """What every check finds. One that cannot read its files fails with that error.
+    """What every check finds. One that cannot read its files fails with that error, told once.
 
     ``only`` and ``skip`` hold families or ids; a family of which nothing is
     wanted does not run.
@@ -59,8 +59,28 @@ def run_checks(
                 found += [one for one in check(subject) if is_chosen(one.id, only, skip)]
             except HubtoolError as error:
                 found.append(Finding(f"{name}/readable", "fail", error.message, error.remedy))
+            except OSError as error:
+                if error.filename is None:
+                    raise
+                found.append(_without_rights(f"{name}/readable", error))
             task.advance(1, name)
-    return Findings(subject.name, tuple(found))
+    return Findings(subject.name, tuple(_causes_once(found)))
+
+
+def _without_rights(id_: str, error: OSError) -> Finding:
+    why = (error.strerror or type(error).__name__).lower()
+    return Finding(id_, "fail", f"{error.filename}: {why}", "set its rights, or move it away")
+
+
+def _causes_once(findings: Sequence[Finding]) -> Iterator[Finding]:
+    """The findings; of several checks that fail for the same reason the first one tells it."""
+    told: dict[str, str] = {}  # message -> the id that told it
+    for one in findings:
+        first = told.setdefault(one.message, one.id) if one.result == "fail" else one.id
+        if first == one.id:
+            yield one
+        else:
+            yield dataclasses.replace(one, result="skip", message=f"see {first}", remedy="")
 
 
 def require_passed(findings: Findings) -> Findings:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from hubtool.cli.options import HubOption, JsonOption
+from hubtool.cli.options import HubOption, JsonOption, require_parent
 from hubtool.cli.output import open_console
 from hubtool.cli.preview import preview
 from hubtool.cli.session import open_hub
@@ -19,6 +20,9 @@ from hubtool.records import write_whole
 if TYPE_CHECKING:
     from hubtool.card.recompose import Look
     from hubtool.console import Console
+
+
+CARD_FILE = "README.md"
 
 
 class CardCommands(TyperGroup):
@@ -118,6 +122,10 @@ def render(
         raise typer.BadParameter("--baseline-scores goes with --scores")
     if (base is None) != (repo is None):
         raise typer.BadParameter("--base and --repo are given together")
+    if diff and out:
+        raise typer.BadParameter("--diff writes nothing: leave --out away")
+    if out:
+        require_parent(out, "--out")
     if not folder.is_dir():
         raise PathNotFound(f"no folder at {folder}", "name a quant folder")
     for name in (base, repo, baseline):
@@ -150,11 +158,16 @@ def render(
         console.warn(note)
     if page.rendered.kept_edits:
         console.note("--overwrite-edited replaces blocks that were edited by hand")
+    contents = page.contents(folder)
+    changes = _changes(folder, contents)
     if diff:
-        _show_diff(folder, page.contents(folder), console)
+        console.result("\n".join(_told(changes)) or "nothing would change")
     elif out is not None:
         write_whole(out, page.text)
         console.result(f"card written to {out}")
+        beside = [name for name in changes if name != CARD_FILE]
+        if beside:
+            console.note(f"the text alone: not written are {', '.join(beside)}, which go with it")
     else:
         page.write(folder)
         console.result(f"card written to {folder / 'README.md'}")
@@ -163,6 +176,10 @@ def render(
     rendered = page.rendered
     console.data(
         {
+            "path": None if diff else str(out or folder / CARD_FILE),
+            "written": not diff,
+            "changed": list(changes),
+            "diff": "\n".join(changes.get(CARD_FILE, ())),
             "text": rendered.text,
             "kept_edits": list(rendered.kept_edits),
             "adopted": list(rendered.adopted),
@@ -179,16 +196,21 @@ def _tell_what_edits_say_otherwise(folder: Path, look: Look, console: Console) -
         console.warn(f"{one.text}\n  fix: {one.remedy}")
 
 
-def _show_diff(folder: Path, contents: dict[str, bytes], console: Console) -> None:
-    """What would change, on stdout: of the card a unified diff, of other files the names."""
-    lines: list[str] = []
+def _changes(folder: Path, contents: Mapping[str, bytes]) -> dict[str, list[str]]:
+    """File that changes -> lines that say how: a unified diff of the card, a word on others."""
+    changes: dict[str, list[str]] = {}
     for name, content in contents.items():
         before = (folder / name).read_bytes() if (folder / name).is_file() else None
         if before == content:
             continue
-        if name == "README.md":
+        if name == CARD_FILE:
             old, new = ((one or b"").decode().splitlines() for one in (before, content))
-            lines += difflib.unified_diff(old, new, f"{name} now", f"{name} new", lineterm="")
+            diff = difflib.unified_diff(old, new, f"{name} now", f"{name} new", lineterm="")
+            changes[name] = list(diff)
         else:
-            lines.append(f"{'new' if before is None else 'changed'}: {name}")
-    console.result("\n".join(lines) or "nothing would change")
+            changes[name] = [f"{'new' if before is None else 'changed'}: {name}"]
+    return changes
+
+
+def _told(changes: Mapping[str, list[str]]) -> list[str]:
+    return [line for lines in changes.values() for line in lines]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hubtool.cli.options import HubOption, JsonOption
+from hubtool.cli.options import HubOption, JsonOption, require_parent
 from hubtool.cli.output import open_console
 from hubtool.cli.session import open_hub
 from hubtool.console import format_bytes
@@ -49,6 +49,8 @@ def inspect(
         raise ManifestInvalid(
             f"--map {width_map}: the map is a PNG", "name a file that ends in .png"
         )
+    if width_map:
+        require_parent(width_map, "--map")
     folder = Path(subject)
     if folder.is_dir():
         from hubtool.artifact.stats import stats_of_folder
@@ -65,8 +67,11 @@ def inspect(
     if width_map:
         from hubtool.card.charts import WHOLE_MAP, draw_widths
 
-        write_whole(width_map, draw_widths(stats.components, WHOLE_MAP))
-        console.note(f"wrote {width_map}")
+        if stats.components:
+            write_whole(width_map, draw_widths(stats.components, WHOLE_MAP))
+            console.note(f"wrote {width_map}")
+        else:
+            console.warn(f"nothing here is quantized: {width_map} is not written")
     console.data(stats.to_json())
     console.result(describe(subject, stats, components=components))
 
@@ -79,12 +84,17 @@ def describe(subject: str, stats: QuantStats, *, components: bool) -> str:
         "of quantized parameters"
         for share in stats.widths
     ]
+    if not stats.components:
+        lines.append("  not quantized: no component has scales")
     groups = sorted({(one.mode, one.group_size) for one in stats.components})
+    shown = ", ".join(f"{mode} {size}" for mode, size in groups)
+    lines += [f"  nominal bits per weight   {stats.nominal_bpw:.3f}"] if groups else []
     lines += [
-        f"  nominal bits per weight   {stats.nominal_bpw:.3f}",
         f"  stored bits per weight    {stats.stored_bpw:.3f}"
         f" (language model alone {stats.language_stored_bpw:.3f})",
-        "  groups                    " + ", ".join(f"{mode} {size}" for mode, size in groups),
+    ]
+    lines += [f"  groups                    {shown}"] if groups else []
+    lines += [
         f"  parameters                {stats.parameters:,}"
         f" ({stats.unquantized_parameters:,} not quantized)",
     ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from hubtool.errors import PathNotFound
 from hubtool.quantize.choice import DEFAULT_CHOICES
 from hubtool.quantize.rounding.interface import DEFAULT_ROUNDING, ROUNDINGS
 
@@ -77,6 +79,14 @@ SensitivityOption = Annotated[
         metavar="FILE|REPO",
     ),
 ]
+
+
+def require_parent(file: Path, flag: str) -> None:
+    """Raise PathNotFound unless the folder that ``file`` would be written to is there."""
+    if not file.parent.is_dir():
+        raise PathNotFound(
+            f"{flag} {file}: no folder at {file.parent}", "make it, or name another file"
+        )
 
 
 def comma_numbers(value: str | None) -> tuple[int, ...] | None:

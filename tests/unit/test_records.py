@@ -9,7 +9,7 @@ import pytest
 
 from hubtool.errors import JournalUnreadable
 from hubtool.quantize.sensitivity import CalibrationUse, ComponentSensitivity, Sensitivity
-from hubtool.records import FileHash, hash_folder
+from hubtool.records import FileHash, hash_folder, write_whole
 
 SENSITIVITY = Sensitivity(
     components=(ComponentSensitivity("model.layers.0.mlp.up_proj", 4096, {"4": 0.1, "8": 0.001}),),
@@ -56,3 +56,12 @@ def test_a_folders_hashes_come_in_path_order(tmp_path: Path) -> None:
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     hello = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
     assert hash_folder(tmp_path) == (FileHash("a", 5, hello), FileHash("b/x", 0, empty))
+
+
+def test_a_failed_write_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "card.md.partial").mkdir()  # stands for every reason not to be able to write
+    for name in ("folder", "card.md"):
+        with pytest.raises(IsADirectoryError) as caught:
+            write_whole(tmp_path / name, "text")
+        assert caught.value.filename == str(tmp_path / name)

@@ -305,10 +305,10 @@ def test_weights_that_cannot_be_read_fail_with_their_error(quant: Path) -> None:
     shard.write_bytes(shard.read_bytes()[:-10])
     findings = run_checks(CheckSubject(quant))
     failed = {one.id: one.message for one in findings.failed}
-    assert "model.safetensors" in failed["tensors/readable"]
+    assert "model.safetensors" in failed["layout/readable"]
     with pytest.raises(ChecksFailed) as caught:
         require_passed(findings)
-    assert "tensors/readable: model.safetensors" in caught.value.message
+    assert "layout/readable: model.safetensors" in caught.value.message
     assert "loads/generates" in caught.value.message
 
 
@@ -321,13 +321,13 @@ def test_a_card_without_a_base_fails_although_nothing_says_which_it_is(quant: Pa
 
 
 @pytest.mark.parametrize("content", ["{", "[]"])
-def test_a_damaged_config_is_a_finding_of_every_family_that_reads_it(
+def test_a_damaged_config_is_told_once_and_every_family_that_reads_it_points_there(
     quant: Path, content: str
 ) -> None:
     (quant / "config.json").write_text(content)
-    failed = {one.id: one.message for one in run_checks(CheckSubject(quant)).failed}
-    assert {name for name, text in failed.items() if text.startswith("config.json ")} == {
-        "layout/readable",
+    found = {one.id: one for one in run_checks(CheckSubject(quant)).findings}
+    assert found["layout/readable"].message.startswith("config.json ")
+    assert {id_ for id_, one in found.items() if one.message == "see layout/readable"} == {
         "metadata/readable",
         "hub/readable",
         "card/facts",
@@ -396,3 +396,56 @@ def test_every_id_that_a_check_can_report_is_listed(quant: Path) -> None:
     found = run_checks(CheckSubject(quant)).findings
     assert {one.id for one in found} <= set(check_ids())
     assert "tensors/readable" in {one.id for one in found}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "cause"),
+    [
+        (replace("README.md", "license: mit", "license: [oops"), "metadata/valid"),
+        (lambda folder: cut_short(folder / "model.safetensors"), "layout/readable"),
+    ],
+)
+def test_one_cause_is_told_once(quant: Path, spoil: Callable[[Path], None], cause: str) -> None:
+    spoil(quant)
+    subject = CheckSubject(quant, base=base())
+    findings = run_checks(subject, only=CHEAP, skip=("doctor",)).findings
+    assert [one.id for one in findings if one.result == "fail"] == [cause]
+    see = [one.id for one in findings if one.message == f"see {cause}"]
+    assert {"card/facts", "hub/snippet" if cause == "metadata/valid" else "hub/readable"} <= {*see}
+
+
+@pytest.mark.parametrize("family", ["metadata", "hub", "licence", "card"])
+def test_a_family_alone_tells_what_keeps_it_from_the_fields(quant: Path, family: str) -> None:
+    replace("README.md", "license: mit", "license: [oops")(quant)
+    failed = run_checks(CheckSubject(quant), only=[family]).failed
+    assert [one.message[:28] for one in failed] == ["Invalid YAML in README.md: e"]
+
+
+def cut_short(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def test_a_file_without_rights_is_a_finding_and_the_other_checks_run(
+    quant: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(folder: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(folder / "config.json"))
+
+    monkeypatch.setattr(layout, "weight_files", refused)
+    found = run_checks(CheckSubject(quant), only=["layout", "secrets"]).findings
+    assert [one.id for one in found] == ["layout/readable", "secrets/token", "secrets/paths"]
+    assert found[0].message == f"{quant / 'config.json'}: permission denied"
+
+
+def test_parameters_that_the_hub_leaves_out_are_told(quant: Path) -> None:
+    tensors = {
+        **packed_linear(FIRST, 128, 64, 4),
+        "scale": ("BF16", ()),
+        "model.norm": ("BF16", (4,)),
+    }
+    (quant / "model.safetensors").write_bytes(safetensors_bytes(tensors, {"format": "mlx"}))
+    told = next(one.message for one in hub.check(CheckSubject(quant)))
+    assert told == (
+        "8,196 parameters; here are 8,197: the Hub leaves out 1 single numbers "
+        "(tensors without a dimension)"
+    )
