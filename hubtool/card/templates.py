@@ -31,7 +31,8 @@ class Brand(BaseModel):
     )
     naming: str = Field(
         "{base}-{bits}bit",
-        description="name of a repo: {base} is the base's name, {bits} the smallest width",
+        description="name of a repo: {base} is the base's name, {bits} the width of an even quant "
+        "of the same budget",
     )
     method_name: str = Field(description="what the allocation is called in sentences")
     convert_command: str = Field(
@@ -75,7 +76,7 @@ class Brand(BaseModel):
         return self
 
     def repo_name(self, base: str, bits: int) -> str:
-        """The name of a quant of ``base`` (a Hub id) whose smallest width is ``bits``."""
+        """The name of a quant of ``base`` (a Hub id) that is of ``bits``."""
         name = base.rsplit("/", 1)[-1]
         return self.naming.replace("{base}", name).replace("{bits}", str(bits))
 

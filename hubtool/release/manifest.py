@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from hubtool.artifact.layout import read_json_object
 from hubtool.errors import ManifestInvalid, PathNotFound
 from hubtool.quantize.budget import (
     DEFAULT_CONTEXT,
@@ -19,6 +20,7 @@ from hubtool.quantize.budget import (
 from hubtool.quantize.choice import (
     DEFAULT_CHOICES,
     DEFAULT_GROUP_SIZE,
+    SCALE_BITS,
     UNQUANTIZED_BITS,
     WIDTHS,
     ChoiceGrid,
@@ -201,14 +203,36 @@ class ReleaseManifest(_Part):
 
     @property
     def default_name(self) -> str:
-        """By the brand's naming pattern; the width is the smallest candidate.
+        """By the brand's naming pattern; the width is that of an even quant of this budget.
 
-        Raises PathNotFound and TemplateInvalid for a brand that cannot be read.
+        Raises PathNotFound and TemplateInvalid for a brand that cannot be read,
+        and ManifestInvalid for a budget that says nothing of the width.
         """
         from hubtool.card.templates import load_brand
 
-        bits = min(self.quantize.candidate_bits)
-        return load_brand(self.card.brand).repo_name(self.base, bits)
+        brand = load_brand(self.card.brand)
+        known = "{bits}" in brand.naming
+        return brand.repo_name(self.base, self._named_width if known else 0)
+
+    @property
+    def _named_width(self) -> int:
+        """The widest candidate that all components could have; of an imported quant its usual."""
+        config = Path(self.quant) / "config.json" if self.quant else None
+        if config is not None and config.is_file():
+            bits = (read_json_object(config).get("quantization") or {}).get("bits")
+            if isinstance(bits, int):
+                return bits
+        want = self.quantize
+        widths = [bits for bits in want.candidate_bits if bits != UNQUANTIZED_BITS]
+        budget = want.budget
+        if budget.kind in ("max_size", "fit"):
+            raise ManifestInvalid(
+                f"{FLAGS[budget.kind]} says nothing of the width that the repo could be named by",
+                "name it: --name NAME",
+                field="publish.name",
+            )
+        scales = SCALE_BITS / want.group_size if budget.kind == "stored_bpw" else 0.0
+        return max((bits for bits in widths if bits + scales <= budget.amount), default=min(widths))
 
     @property
     def target_repo(self) -> str:

@@ -52,6 +52,33 @@ def test_which_group_sizes_are_tried(options: dict, sizes: tuple[int, ...]) -> N
     assert load_manifest(None, {**FLAGS, "quantize": options}).quantize.grid.group_sizes == sizes
 
 
+@pytest.mark.parametrize(
+    ("options", "bits"),
+    [
+        ({"candidate_bits": [4, 8]}, 4),
+        ({"candidate_bits": [3, 4, 5, 6, 8]}, 5),
+        ({"candidate_bits": [3, 4, 5, 6, 8], "stored_bpw": 5.0}, 4),
+        ({"candidate_bits": [3, 4, 5, 6, 8], "stored_bpw": 5.5}, 5),
+        ({"candidate_bits": [8], "target_bpw": 4.0}, 8),
+    ],
+)
+def test_the_name_has_the_width_of_an_even_quant_of_the_budget(options: dict, bits: int) -> None:
+    found = load_manifest(None, {**FLAGS, "quantize": options}).target_repo
+    assert found == f"me/tiny-OptiQ-{bits}bit"
+
+
+def test_a_size_names_no_width_and_an_imported_quant_has_its_own(tmp_path: Path) -> None:
+    sized = {**FLAGS, "quantize": {"max_size": "5GB"}}
+    with pytest.raises(ManifestInvalid, match="--max-size says nothing of the width") as caught:
+        assert load_manifest(None, sized).target_repo
+    assert caught.value.remedy == "name it: --name NAME"
+    named = {**sized, "publish": {"org": "me", "name": "small"}}
+    assert load_manifest(None, named).target_repo == "me/small"
+    (tmp_path / "config.json").write_text('{"quantization": {"bits": 6, "group_size": 64}}')
+    found = load_manifest(None, {**FLAGS, "quant": str(tmp_path)})
+    assert found.target_repo == "me/tiny-OptiQ-6bit"
+
+
 def test_sensitivities_beside_the_manifest_are_a_file_and_others_a_repo(tmp_path: Path) -> None:
     (tmp_path / "s.json").write_text("{}")
     for named, found in (("s.json", str(tmp_path / "s.json")), ("acme/quant", "acme/quant")):
