@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from hubtool.errors import PathNotFound, SensitivityMismatch
+from hubtool.errors import JournalUnreadable, PathNotFound, SensitivityMismatch
 from hubtool.quantize.choice import DEFAULT_GROUP_SIZE, UNQUANTIZED_BITS, Choice, ChoiceGrid
 from hubtool.quantize.rounding.interface import RoundingName
 from hubtool.quantize.sensitivity import (
@@ -30,7 +30,10 @@ MEASUREMENT = "hubtool_measurement"  # how it was measured, where hubtool wrote 
 _REMEDY = "name another file or repo, or measure: leave --sensitivity out"
 
 
-_Nats = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+# a KL just below zero is the noise of somebody's arithmetic, and counts as zero
+_Nats = Annotated[
+    float, Field(ge=-1e-3, allow_inf_nan=False), AfterValidator(lambda kl: max(kl, 0.0))
+]
 
 
 class _Metadata(BaseModel):
@@ -131,7 +134,10 @@ def parse_sensitivity(content: bytes, name: str, *, source: str) -> Sensitivity:
     except (ValueError, RecursionError) as error:
         raise SensitivityMismatch(f"{name} is not JSON: {error}", _REMEDY) from error
     if isinstance(data, dict) and data.get("record") == "Sensitivity":
-        return Sensitivity.from_json(data)
+        try:
+            return Sensitivity.from_json(data)
+        except JournalUnreadable as error:
+            raise SensitivityMismatch(f"{name}: {error.message}", _REMEDY) from error
     try:
         found = _Published.model_validate(data)
         return _record(found, source)

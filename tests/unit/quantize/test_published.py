@@ -62,6 +62,12 @@ def test_mlx_optiqs_file_gives_its_figures_and_no_claim_of_how_they_came(tmp_pat
     assert found.source == "the file sensitivity.json"
 
 
+def test_a_kl_of_minus_nothing_is_nothing() -> None:
+    data = _changed(sensitivities={"4": 0.1, "8": -2e-8})
+    found = parse_sensitivity(json.dumps(data).encode(), "x", source="")
+    assert found.components[0].kl == {"4": 0.1, "8": 0.0}
+
+
 def test_its_scratch_file_is_the_bare_list(tmp_path: Path) -> None:
     file = tmp_path / "sensitivity_checkpoint.json"
     file.write_text(json.dumps(THEIRS["layers"]))
@@ -98,10 +104,11 @@ def _changed(**layer: Any) -> dict[str, Any]:
         ([], "layers"),
         ({}, "layers"),
         ("text", "the whole"),
+        ({**OURS.to_json(), "schema": 1}, "of schema 2, found Sensitivity of 1"),
         (_changed(param_count=0), "layers.0.param_count"),
         (_changed(sensitivities={"4": "much"}), "layers.0.sensitivities.4"),
         (_changed(sensitivities={"4": float("nan")}), "finite"),
-        (_changed(sensitivities={"4": -0.1}), "greater than or equal to 0"),
+        (_changed(sensitivities={"4": -0.1}), "greater than or equal to -0.001"),
         (_changed(sensitivities={"7": 0.1}), "'7' names no width"),
         (_changed(sensitivities={"four": 0.1}), "four"),
         (_changed(sensitivities={}), "layers.0.sensitivities"),
