@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
+import huggingface_hub.constants
 import pytest
 from typer.testing import CliRunner
 
@@ -30,7 +32,11 @@ def refusal(*arguments: str) -> str:
 
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of its own; what ``--hub`` sets in the environment goes with the test."""
+    assert huggingface_hub.constants.ENDPOINT != NO_HUB, "it was read before"
     monkeypatch.chdir(tmp_path)
+    for name in ("HF_ENDPOINT", "HF_HUB_DISABLE_XET", "NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))
 
 
 @pytest.mark.parametrize(
