@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -135,11 +135,14 @@ def recheck_card(
             return (Untrue(f"{FILE} holds other scores than {SCORES_FILE}"),)
         if read_verification(folder) not in (None, provenance.verification):
             return (Untrue(f"{METADATA} holds another comparison with the base than {FILE}"),)
-        facts = facts_of(folder, provenance, scores)
+        text = read_card(card)
+        facts = with_charts(
+            facts_of(folder, provenance, scores),
+            lambda path: (folder / path).is_file() or path in text,
+        )
         look = template or provenance.template, brand or provenance.brand
         blocks = render_blocks(facts, template=look[0], brand=look[1])
         untold = tuple(literal_numbers(*look))
-        text = read_card(card)
     except HubtoolError as error:
         return (Untrue(error.message, error.remedy),)
     return (
@@ -147,6 +150,16 @@ def recheck_card(
         *_block_problems(text, blocks, _claims(facts)),
         *map(Untrue, _chart_problems(folder, facts)),
         *(Untrue(one, "take it out of the template, or make it a fact") for one in untold),
+    )
+
+
+def with_charts(facts: CardFacts, wanted: Callable[[str], bool]) -> CardFacts:
+    """The facts with those charts alone whose path is wanted: a card may do without any."""
+    width, score = facts.width_chart, facts.score_chart
+    return dataclasses.replace(
+        facts,
+        width_chart=width if width and wanted(width.path) else None,
+        score_chart=score if score and wanted(score.path) else None,
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
-from hubtool.card.compose import CARD_FILE, charts_of
+from hubtool.card.compose import CARD_FILE, charts_of, with_charts
 from hubtool.card.facts import CardFacts, build_facts
 from hubtool.card.frontmatter import split_card
 from hubtool.card.metadata import LICENCE_KEYS, build_metadata
@@ -184,12 +184,7 @@ class _Planned:
         facts = build_facts(provenance, quant.stats, quant.scores, quant.traits)
         if self._wish.charts:
             return facts
-        width, score = facts.width_chart, facts.score_chart
-        return dataclasses.replace(
-            facts,
-            width_chart=width if width and width.path in self._row.files else None,
-            score_chart=score if score and score.path in self._row.files else None,
-        )
+        return with_charts(facts, self._row.files.__contains__)
 
     def _metadata(self, facts: CardFacts) -> tuple[dict[str, Any], bool]:
         """(front matter, whether a licence that the card says otherwise was left as it is)."""

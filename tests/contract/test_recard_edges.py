@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from hubtool.artifact.stats import stats_of_folder
+from hubtool.checks.card import check as check_card
+from hubtool.checks.remote import fetch_subject
 from hubtool.console import SILENT
 from hubtool.errors import HubUnreachable, NoWritePermission, QuotaSpent
 from hubtool.hub.budget import RateBudget
@@ -430,3 +432,13 @@ def test_charts_come_when_they_are_asked_for_and_go_with_undo(bench: Bench) -> N
     assert only(bench.plan(repo, charts=True, file="again.json")).files == ()
     assert [one.state for one in bench.undo()] == ["undone"]
     assert chart.path not in bench.hub.running.store.tree(repo)
+
+
+@pytest.mark.parametrize("kind", ["hubtool", "optiq-old", "uniform", "mixed", "mxfp4", "sharded"])
+def test_every_statement_of_a_new_card_passes_the_check(bench: Bench, kind: str) -> None:
+    repo = bench.seed("quant", KINDS[kind][0])
+    bench.plan(repo)
+    assert [one.state for one in bench.apply()] == ["done"]
+    (bench.folder / "read").mkdir()
+    subject = fetch_subject(bench.client, repo, None, bench.folder / "read")
+    assert [one.message for one in check_card(subject) if one.result != "pass"] == []
