@@ -111,7 +111,7 @@ def _warn_if_older(repo: Repo, git: GitSource, result: ReleaseResult, run: Run) 
     receipt = result.receipt
     if receipt is None or not result.sent or receipt.parent is None:
         return
-    before, _ = released_from(run.hub, receipt.repo, receipt.parent)
+    before = released_from(run.hub, receipt.repo, receipt.parent).git_commit
     if before and before != git.commit and is_ancestor(repo, git.commit, before):
         run.console.warn(
             f"{receipt.repo} held the release of git commit {before[:12]}, which is later than "

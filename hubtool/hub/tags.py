@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 
-from hubtool.errors import HubRejected, RepoNotFound, TagMoved
+from hubtool.errors import HubRejected, RepoNotFound, TagMoved, VerificationFailed
 from hubtool.hub.client import HubClient
 from hubtool.hub.publish import PROVENANCE_FILE, Receipt
 from hubtool.records import FileHash
@@ -20,16 +21,29 @@ def tagged_commit(hub: HubClient, repo: str, tag: str) -> str | None:
     return next((str(one.target_commit) for one in refs.tags if one.name == tag), None)
 
 
-def released_from(hub: HubClient, repo: str, commit: str) -> tuple[str | None, dict[str, str]]:
-    """(git commit, flags laid over the manifest) that the quant at ``commit`` says it is from."""
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """What ``optiq/release.json`` says of where a quant is from; empty where it says nothing."""
+
+    git_commit: str | None
+    overrides: dict[str, str]  # manifest field -> the flag laid over it
+    files: tuple[str, ...]  # paths of the release
+
+
+def released_from(hub: HubClient, repo: str, commit: str) -> Origin:
+    """The origin of the quant at ``commit``."""
     try:
         data = json.loads(hub.read_text(repo, PROVENANCE_FILE, commit) or "{}")
     except ValueError:
-        return None, {}
+        data = {}
     if not isinstance(data, dict):
-        return None, {}
-    overrides = data.get("overrides")
-    return data.get("git_commit"), overrides if isinstance(overrides, dict) else {}
+        data = {}
+    overrides, files = data.get("overrides"), data.get("files")
+    return Origin(
+        git_commit=data.get("git_commit"),
+        overrides=overrides if isinstance(overrides, dict) else {},
+        files=tuple(files) if isinstance(files, list) else (),
+    )
 
 
 def set_tag(hub: HubClient, repo: str, tag: str, commit: str, message: str) -> None:
@@ -53,12 +67,22 @@ def set_tag(hub: HubClient, repo: str, tag: str, commit: str, message: str) -> N
         )
 
 
-def published_receipt(hub: HubClient, repo: str, commit: str, tag: str) -> Receipt:
-    """What the repo holds at a commit that an earlier run published, read back now."""
+def published_receipt(hub: HubClient, repo: str, commit: str, tag: str, origin: Origin) -> Receipt:
+    """The release that an earlier run published at ``commit``: its files, as they are there now.
+
+    Raises VerificationFailed if one of them is missing.
+    """
+    remote = {file.path: file for file in hub.list_files(repo, commit)}
     files = []
-    for file in hub.list_files(repo, commit):
-        digest = file.etag if file.is_lfs else _sha256(hub.read_bytes(repo, file.path, commit))
-        files.append(FileHash(file.path, file.size_bytes, digest))
+    for path in origin.files:
+        file = remote.get(path)
+        if file is None:
+            raise VerificationFailed(
+                f"{repo} at the tag {tag} lacks {path}, which its {PROVENANCE_FILE} lists",
+                "make a new tag to publish it whole",
+            )
+        digest = file.etag if file.is_lfs else _sha256(hub.read_bytes(repo, path, commit))
+        files.append(FileHash(path, file.size_bytes, digest))
     return Receipt(
         repo=repo,
         url=f"{hub.endpoint}/{repo}",

@@ -52,8 +52,8 @@ def error_summary(subject: str, error: HubtoolError) -> str:
 def release_summary(receipt: Receipt, quant: Path, *, sent: bool) -> str:
     """The receipt, the figures of the quant and its chart, as Markdown.
 
-    ``quant`` is the folder that was published; without it (published by an earlier
-    run) there are no figures.
+    ``quant`` is the folder that was published. There are no figures of what an earlier
+    run published: the folder here may hold another release.
     """
     total = sum(file.size_bytes for file in receipt.files)
     state = "published" if sent else "already published"
@@ -71,7 +71,8 @@ def release_summary(receipt: Receipt, quant: Path, *, sent: bool) -> str:
         rows.append(("Pull request", receipt.pull_request_url))
     head = f"## [{receipt.repo}]({receipt.url}): {state}\n\n"
     files = f"{receipt.url}/resolve/{receipt.commit}"
-    return head + _table(("Receipt", ""), rows) + _figures(quant, files)
+    figures = _figures(quant, files) if receipt.verified else ""
+    return head + _table(("Receipt", ""), rows) + figures
 
 
 def plan_summary(plan: PublishPlan, quant: Path) -> str:

@@ -145,17 +145,17 @@ def published_as(hub: HubClient, repo: str, git: GitSource) -> Receipt | None:
     commit = tagged_commit(hub, repo, git.tag)
     if commit is None:
         return None
-    source, overrides = released_from(hub, repo, commit)
-    if source != git.commit:
+    origin = released_from(hub, repo, commit)
+    if origin.git_commit != git.commit:
         raise TagMoved(
-            f"{repo} was released as {git.tag} from git commit {(source or 'unknown')[:12]}; "
-            f"the tag is now at {git.commit[:12]}",
+            f"{repo} was released as {git.tag} from git commit "
+            f"{(origin.git_commit or 'unknown')[:12]}; the tag is now at {git.commit[:12]}",
             "make a new tag: one that was published stays where it is",
         )
-    if overrides != dict(git.overrides):
+    if origin.overrides != dict(git.overrides):
         raise TagMoved(
-            f"{repo} was released as {git.tag} with the flags {overrides or 'of none'}, "
+            f"{repo} was released as {git.tag} with the flags {origin.overrides or 'none'}, "
             f"not {dict(git.overrides) or 'none'}",
             "write them into the manifest, and make a new tag",
         )
-    return published_receipt(hub, repo, commit, git.tag)
+    return published_receipt(hub, repo, commit, git.tag, origin)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
 
 from hubtool.card.provenance import GitSource
-from hubtool.errors import TagMoved
+from hubtool.errors import TagMoved, VerificationFailed
 from hubtool.hub.client import HubClient
 from hubtool.hub.tags import set_tag, tagged_commit
+from hubtool.records import FileHash
 from hubtool.release.release import published_as
 from tests.support.localhub import HubSession
 
@@ -23,7 +25,8 @@ def client(hub: HubSession) -> HubClient:
 def released(hub: HubSession, **told: object) -> tuple[str, str]:
     """(repo, commit) of a quant whose provenance says that."""
     repo = hub.repo("quant")
-    content = json.dumps({"git_commit": COMMIT, **told}).encode()
+    files = ["optiq/release.json"]
+    content = json.dumps({"git_commit": COMMIT, "files": files, **told}).encode()
     done = hub.api().upload_file(
         path_or_fileobj=content, path_in_repo="optiq/release.json", repo_id=repo
     )
@@ -58,10 +61,23 @@ def test_a_published_tag_gives_its_receipt_back(hub: HubSession) -> None:
     receipt = published_as(client(hub), repo, source())
     assert receipt is not None
     assert (receipt.commit, receipt.tag, receipt.committed) == (commit, "a/v1", False)
-    assert {file.path for file in receipt.files} == {".gitattributes", "optiq/release.json"}
     held = hub.running.store.read(repo, "main", "optiq/release.json")
-    (file,) = [one for one in receipt.files if one.path == "optiq/release.json"]
-    assert file.size_bytes == len(held)
+    digest = hashlib.sha256(held).hexdigest()
+    assert receipt.files == (FileHash("optiq/release.json", len(held), digest),)
+
+
+def test_a_published_tag_that_lost_a_file_is_not_whole(hub: HubSession) -> None:
+    repo, commit = released(hub, files=["model.safetensors"])
+    set_tag(client(hub), repo, "a/v1", commit, "")
+    with pytest.raises(VerificationFailed, match=r"lacks model\.safetensors"):
+        published_as(client(hub), repo, source())
+
+
+def test_a_tag_that_a_person_set_on_something_else_is_not_ours(hub: HubSession) -> None:
+    repo = hub.repo("quant")
+    set_tag(client(hub), repo, "a/v1", str(hub.api().model_info(repo).sha), "")
+    with pytest.raises(TagMoved, match="from git commit unknown"):
+        published_as(client(hub), repo, source())
 
 
 def test_a_tag_that_was_released_from_another_commit_has_moved(hub: HubSession) -> None:
