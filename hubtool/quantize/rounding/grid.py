@@ -4,8 +4,8 @@ A group of weights w is stored as integers q in 0..n with w ~ s q + b. Sought
 are the s and b, in the type they are stored in, with the least
 sum_i h_i (w_i - s q_i - b)^2, each q_i being the nearest level; h_i says how
 much an error in input i counts. The sum has many local minima in (s, b), so
-several starts are tried. From the best one, (s, b) and q are fitted in turn:
-weighted least squares for fixed q, the nearest levels for fixed (s, b).
+several starts are tried, and scales around the best. (s, b) and q are fitted in
+turn: weighted least squares for fixed q, the nearest levels for fixed (s, b).
 """
 
 from __future__ import annotations
@@ -21,19 +21,10 @@ if TYPE_CHECKING:
 
     Floats = np.ndarray[Any, np.dtype[np.float32]]
 
-FITS = 2  # times that grid and levels are fitted in turn, from the best start
+FITS = 2  # further times that grid and levels are fitted in turn, from the best start
 FACTORS = (0.97, 1.03, 0.985, 1.015)  # of the scale, tried after that
 # Parts of a group's range cut off below and above.
-STARTS = (
-    (0.0, 0.0),
-    (0.05, 0.05),
-    (0.1, 0.1),
-    (0.0, 0.08),
-    (0.08, 0.0),
-    (0.0, 0.16),
-    (0.16, 0.0),
-    (0.16, 0.16),
-)
+STARTS = ((0.0, 0.0), (0.06, 0.06), (0.0, 0.1), (0.1, 0.0), (0.14, 0.14))
 SMALLEST = 1e-7  # of a scale; mlx uses the same for a group of equal weights
 
 
@@ -66,15 +57,17 @@ class GridSearch:
         self._weighted = self._weights * self._importance
         self._sum_h = self._importance.sum(axis=1)
         self._sum_hw = self._weighted.sum(axis=1)
+        self._sum_hww = np.einsum("gkr,gkr->gr", self._weighted, self._weights, dtype=np.float64)
 
     def run(self) -> Grid:
         """The best grid of all starts, refined."""
         low, high = self._weights.min(axis=1), self._weights.max(axis=1)
         span = high - low
+        self._offer(span / self._top, low)  # as it is: a grid that was used before is found again
+        self._offer(-span / self._top, high)
         for cut_low, cut_high in STARTS:
             scale = span * ((1 - cut_low - cut_high) / self._top)
-            self._offer(scale, low + cut_low * span)
-        self._offer(-span / self._top, high)
+            self._offer_fitted(scale, low + cut_low * span)
         self._refit(FITS)
         for factor in FACTORS:
             # wider or narrower around the middle of the range
@@ -100,31 +93,39 @@ class GridSearch:
         levels = self._levels(_safe(scales), biases)
         h_levels = levels * self._importance
         sum_hq = h_levels.sum(axis=1)
-        h_levels *= levels
-        sum_hqq = h_levels.sum(axis=1)
-        levels *= self._weighted
-        sum_hqw = levels.sum(axis=1)
+        sum_hqq = np.einsum("gkr,gkr->gr", h_levels, levels)
+        sum_hqw = np.einsum("gkr,gkr->gr", levels, self._weighted)
         spread = self._sum_h * sum_hqq - sum_hq**2
         covariance = self._sum_h * sum_hqw - sum_hq * self._sum_hw
         flat = spread <= 1e-6 * self._sum_h * sum_hqq  # one level only: nothing to fit a slope to
         scales = np.where(flat, scales, covariance / np.where(flat, 1, spread))
-        scales = as_stored(scales.astype(np.float32), self._dtype)
+        scales = as_stored(_safe(scales.astype(np.float32)), self._dtype)
         # the bias makes up for what the rounding of the scale did
-        self._offer(scales, (self._sum_hw - scales * sum_hq) / self._sum_h)
+        biases = (self._sum_hw - scales * sum_hq) / self._sum_h
+        biases = as_stored(biases.astype(np.float32), self._dtype)
+        # the error with these levels, without another look at the weights; with the nearest
+        # levels it can only be less
+        s, b = scales.astype(np.float64), biases.astype(np.float64)
+        cross = 2 * (s * b * sum_hq - s * sum_hqw - b * self._sum_hw)
+        errors = self._sum_hww + s * s * sum_hqq + b * b * self._sum_h + cross
+        self._keep(errors.astype(np.float32), scales, biases)
 
     def _offer(self, scales: Floats, biases: Floats) -> None:
-        """Keep these for the groups whose error they lower."""
-        import numpy as np
-
+        """Offer these as they are."""
         scales = as_stored(_safe(scales), self._dtype)
-        biases = as_stored(biases.astype(np.float32), self._dtype)
+        biases = as_stored(biases, self._dtype)
         off = self._levels(scales, biases)
         off *= scales[:, None]
         off += biases[:, None]
         off -= self._weights
         off *= off
         off *= self._importance
-        errors = off.sum(axis=1)
+        self._keep(off.sum(axis=1), scales, biases)
+
+    def _keep(self, errors: Floats, scales: Floats, biases: Floats) -> None:
+        """Keep these for the groups whose error they lower."""
+        import numpy as np
+
         better = errors < self._errors
         np.copyto(self._errors, errors, where=better)
         np.copyto(self._scales, scales, where=better)
@@ -141,7 +142,7 @@ def nearest_levels(weights: Floats, scales: Floats, biases: Floats, top: Any) ->
     levels = weights - biases
     levels *= 1 / scales
     np.rint(levels, out=levels)
-    np.clip(levels, 0, top, out=levels)
+    np.clip(levels, 0, top, out=levels)  # a third of the time of minimum and maximum
     return levels
 
 
