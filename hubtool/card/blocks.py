@@ -15,6 +15,8 @@ from collections.abc import Collection, Mapping, Sequence
 _BEGIN = re.compile(
     r"<!-- hubtool:begin (?P<name>[a-z0-9-]+) (?P<hash>[0-9a-f]{16}) -->(?P<newline>\r?\n)"
 )
+_LINE_BREAK = re.compile(r"\r?\n")
+_LEADING_BREAKS = re.compile(r"(?:\r?\n)+")
 _END = re.compile(r"<!-- hubtool:end (?P<name>[a-z0-9-]+) -->")
 
 
@@ -99,9 +101,10 @@ def replace_blocks(
     ``wanted`` maps names, in the template's order, to rendered text. Blocks
     that the card lacks go behind the nearest earlier block that it has, with
     the line ends ``newline``; blocks that are no longer wanted are taken out
-    unless a person edited them. Blocks in ``left_alone`` stay as they are.
+    unless a person edited them, with the blank lines that kept them from their
+    neighbours: the wider of two gaps stays. Blocks in ``left_alone`` stay as they are.
     """
-    pieces: list[str] = []
+    page = _Page()
     kept: list[str] = []
     seen: set[str] = set()
     at = 0
@@ -117,11 +120,50 @@ def replace_blocks(
         else:
             fresh = ""
         seen.add(block.name)
-        pieces += [body[at : block.start], fresh]
+        page.add_text(body[at : block.start])
+        page.add_block(fresh)
         at = block.end
-    replaced = "".join([*pieces, body[at:]])
+    replaced = page.end_with(body[at:])
     missing = [name for name in wanted if name not in seen and name not in left_alone]
     return _insert(replaced, list(wanted), missing, wanted, newline), tuple(kept)
+
+
+class _Page:
+    """A body that is put together: text and blocks in turn, no gap left where a block was."""
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._breaks = 0  # line breaks at the end of what is there
+        self._is_blank = True  # so far there are line breaks at most
+        self._is_gap = False  # a block was taken out just here
+
+    def add_text(self, text: str) -> None:
+        """Text as it is; behind a block that was taken out, without breaks that stand already."""
+        if self._is_gap:
+            leading = _LEADING_BREAKS.match(text)
+            breaks = _LINE_BREAK.findall(leading[0]) if leading else []
+            at_top = self._is_blank and self._breaks > 0
+            spare = len(breaks) if at_top else min(self._breaks, len(breaks))
+            text = text[sum(map(len, breaks[:spare])) :]
+        content = text.rstrip("\r\n")
+        self._breaks = text.count("\n", len(content)) + (0 if content else self._breaks)
+        self._is_blank = self._is_blank and not content
+        self._is_gap = self._is_gap and not content
+        self._pieces.append(text)
+
+    def add_block(self, block: str) -> None:
+        """A block with its markers; an empty one is taken out."""
+        self._is_gap = not block
+        if block:
+            self._breaks, self._is_blank = 0, False
+            self._pieces.append(block)
+
+    def end_with(self, text: str) -> str:
+        """The whole, with its last text."""
+        if self._is_gap and not text.strip("\r\n") and not self._is_blank:
+            return "".join(self._pieces).rstrip("\r\n") + text
+        self.add_text(text)
+        return "".join(self._pieces)
 
 
 def _insert(

@@ -42,18 +42,22 @@ _ATTRIBUTES = {
 _CLASSES = re.compile(
     r"(?:language-[\w+-]+|markdown-alert(?:-\w+)?|footnote[\w-]*|contains-task-list|task-list-item)"
 )
+_INSIDE_TAG = r'(?:[^>"]|"[^"]*")*>'
+_LINK_OR_IMAGE = re.compile(rf"</?(?:a|picture)\b{_INSIDE_TAG}|(?P<image><img\b{_INSIDE_TAG})")
+_SOURCE = re.compile(r'\ssrc="([^"]*)"')
 
 
 def card_html(body: str, repo_page: str, revision: str) -> str:
     """The body of a card as HTML that is safe to place into a page.
 
     Relative addresses are files of the repo at ``revision``. Images from
-    elsewhere lose their source, so that only their alt text shows.
+    elsewhere lose their source, so that only their alt text shows; the others
+    lead to themselves, in their full size.
     """
     import nh3
 
     files = f"{repo_page}/resolve/{quote(revision, safe='')}"
-    return nh3.clean(
+    clean = nh3.clean(
         _markdown().render(body),
         tags=_TAGS,
         attributes=_ATTRIBUTES,
@@ -62,6 +66,24 @@ def card_html(body: str, repo_page: str, revision: str) -> str:
         url_schemes={"http", "https", "mailto"},
         link_rel="noopener noreferrer nofollow",
     )
+    return _with_enlargeable_images(clean)
+
+
+def _with_enlargeable_images(clean: str) -> str:
+    """Sanitized HTML whose images are links to their files, where they are no link already."""
+    inside = 0  # links and pictures that are open
+
+    def linked(tag: re.Match[str]) -> str:
+        nonlocal inside
+        if tag["image"] is None:
+            inside += -1 if tag[0].startswith("</") else 1
+            return tag[0]
+        source = _SOURCE.search(tag[0])
+        return (
+            f'<a class="zoom" href="{source[1]}">{tag[0]}</a>' if source and not inside else tag[0]
+        )
+
+    return _LINK_OR_IMAGE.sub(linked, clean)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -125,3 +126,25 @@ def test_a_card_of_torn_markers_is_refused_at_once(end: str) -> None:
     with pytest.raises(CardUnreadable, match="line 1: a marker of block intro has no partner"):
         render_card(EXAMPLES["text_only"](), existing=f"<!-- hubtool:{end} -->\n" * 20_000)
     assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_blocks_that_are_taken_out_leave_one_blank_line_at_most(newline: str) -> None:
+    names = ["intro", "details", "usage", "license", "end"]
+    body = replace_blocks("", dict.fromkeys(names, "text"), newline=newline)[0]
+    for kept in (["intro", "license"], ["end"], ["details"]):
+        wanted = dict.fromkeys(kept, "text")
+        result, _ = replace_blocks(body, wanted, newline=newline)
+        assert result == replace_blocks("", wanted, newline=newline)[0]
+        assert replace_blocks(result, wanted, newline=newline) == (result, ())
+
+
+@given(before=_PROSE, after=_PROSE)
+def test_only_line_breaks_go_with_a_block_that_is_taken_out(before: str, after: str) -> None:
+    result, _ = replace_blocks(f"{before}{wrap('intro', 'text')}{after}", {})
+    assert re.sub(r"[\r\n]", "", result) == re.sub(r"[\r\n]", "", before + after)
+
+
+def test_wider_gaps_of_a_person_stay() -> None:
+    body = f"one\n\n\n\n{wrap('intro', 'text')}\n\ntwo\n\n{wrap('usage', 'text')}\n\n\nthree\n"
+    assert replace_blocks(body, {})[0] == "one\n\n\n\ntwo\n\n\nthree\n"

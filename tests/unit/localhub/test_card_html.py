@@ -9,6 +9,15 @@ from hubtool.localhub.card_html import card_html
 FILES = "/org/m/resolve/main"
 
 
+BITS = 'alt="bits"'
+
+
+def enlargeable(file: str, attributes: str) -> str:
+    """The image as a link to its file."""
+    image = f'<img src="{FILES}/{file}" {attributes}>'
+    return f'<a class="zoom" href="{FILES}/{file}">{image}</a>'
+
+
 def html(body: str, revision: str = "main") -> str:
     return card_html(body, "/org/m", revision).strip()
 
@@ -37,9 +46,9 @@ def test_alert_is_marked_as_one() -> None:
 @pytest.mark.parametrize(
     ("source", "result"),
     [
-        ("![bits](assets/b.png)", f'<p><img src="{FILES}/assets/b.png" alt="bits"></p>'),
-        ("![bits](./b.png)", f'<p><img src="{FILES}/b.png" alt="bits"></p>'),
-        ('<img src="b.png" width="50%">', f'<img src="{FILES}/b.png" width="50%">'),
+        ("![bits](assets/b.png)", f"<p>{enlargeable('assets/b.png', BITS)}</p>"),
+        ("![bits](./b.png)", f"<p>{enlargeable('b.png', BITS)}</p>"),
+        ('<img src="b.png" width="50%">', enlargeable("b.png", 'width="50%"')),
         ("![far](https://example.org/b.png)", '<p><img alt="far"></p>'),
         ("![data](data:image/png;base64,AAAA)", '<p><img alt="data"></p>'),
         ("![other](/other/repo/resolve/main/b.png)", '<p><img alt="other"></p>'),
@@ -67,9 +76,21 @@ def test_link(target: str, address: str) -> None:
 
 
 def test_revision_is_part_of_the_address() -> None:
-    assert html("![a](b.png)", "refs/pr/1") == (
-        '<p><img src="/org/m/resolve/refs%2Fpr%2F1/b.png" alt="a"></p>'
+    assert '<img src="/org/m/resolve/refs%2Fpr%2F1/b.png" alt="a">' in html(
+        "![a](b.png)", "refs/pr/1"
     )
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "[![a](b.png)](https://example.org)",
+        '<picture><source srcset="dark.png"><img src="b.png" alt="a > b"></picture>',
+    ],
+)
+def test_an_image_that_is_a_link_or_a_choice_already_stays_one(source: str) -> None:
+    assert "zoom" not in html(source)
+    assert html(f"{source}\n\n![a](b.png)").count('class="zoom"') == 1
 
 
 @pytest.mark.parametrize(
