@@ -12,6 +12,7 @@ from subprocess import CompletedProcess
 import pytest
 from huggingface_hub import HfApi
 
+from hubtool.artifact.stats import stats_of_folder
 from hubtool.localhub.faults import parse_fault
 from hubtool.localhub.server import RunningHub
 from tests.support.release import (
@@ -194,6 +195,18 @@ def test_a_dry_run_sends_nothing_and_leaves_folder_card_and_plan(ready: User) ->
     }
     assert planned == present
     assert {"README.md", "config.json", "LICENSE", "optiq/metadata.json"} <= present
+
+
+def test_another_budget_measures_nothing_again_and_is_met_to_the_byte(ready: User) -> None:
+    budget = ("--stored-bpw", "7.0", "--group-sizes", "64")
+    quick = ("--calibration-tokens", "96", "--verify-tokens", "96", "--dry-run")
+    same = ("release", BASE, "--org", "me", "--name", QUANT.split("/")[1], "--hub", ready.hub.url)
+    done = hubtool(*same, *budget, *quick, cwd=ready.folder, env=ready.env)
+    assert done.returncode == 0, done.stderr
+    assert "Measuring sensitivity\n  unchanged since" in done.stderr
+    quant = ready.folder / ".hubtool" / QUANT.replace("/", "--") / "quant"
+    assert 0.97 * 7.0 < stats_of_folder(quant).stored_bpw <= 7.0
+    assert "--stored-bpw 7.0 --candidate-bits" in (quant / "README.md").read_text()
 
 
 @pytest.mark.parametrize("output", ["--json", "--private"])  # --private: for people

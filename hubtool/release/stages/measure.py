@@ -29,7 +29,7 @@ class MeasureOptions:
     """How to measure; ``mix_sha256`` makes another calibration mix another measurement.
 
     ``sensitivity`` is a file or repo to read instead, ``sensitivity_sha256`` the
-    hash of a file. ``names_choices`` says that no other choices may be read from it.
+    hash of a file. ``names_choices`` says that no other choices may be read from that.
     """
 
     grid: ChoiceGrid
@@ -79,7 +79,7 @@ def measure_options(want: QuantizeOptions, *, imported: bool = False) -> Measure
     content = file.read_bytes() if file and file.is_file() else None
     return MeasureOptions(
         grid=want.grid,
-        names_choices=want.names_choices,
+        names_choices=want.sensitivity is not None and want.names_choices,
         group_size=want.group_size,
         method=want.method,
         reference=want.reference,
