@@ -104,7 +104,10 @@ def read_sensitivity(wanted: str, hub: HubClient | None) -> Sensitivity:
 
 
 def restricted(sensitivity: Sensitivity, grid: ChoiceGrid) -> Sensitivity:
-    """With the choices of ``grid`` alone. Raises SensitivityMismatch if a component has none."""
+    """With the choices of ``grid`` alone, as far as there are figures; 16 bit needs none.
+
+    Raises SensitivityMismatch if a component has none of them.
+    """
     usual = sensitivity.group_size
     wanted = {choice.key(usual) for choice in grid.choices}
     components = tuple(
@@ -119,8 +122,13 @@ def restricted(sensitivity: Sensitivity, grid: ChoiceGrid) -> Sensitivity:
             "name widths that are in the file, or measure: leave --sensitivity out",
             component=empty,
         )
+    found = {Choice.parse(key, usual) for one in components for key in one.kl}
+    bits = {choice.bits for choice in found} | ({UNQUANTIZED_BITS} & set(grid.bits))
     return dataclasses.replace(
-        sensitivity, components=components, candidate_bits=grid.bits, group_sizes=grid.group_sizes
+        sensitivity,
+        components=components,
+        candidate_bits=tuple(sorted(bits)),
+        group_sizes=tuple(sorted({choice.group_size for choice in found} - {0})),
     )
 
 

@@ -90,6 +90,8 @@ def test_other_choices_can_be_left_out_but_not_all() -> None:
     narrow = restricted(OURS, ChoiceGrid((4,), (32, 64)))
     assert [set(one.kl) for one in narrow.components] == [{"4/32", "4"}, {"4"}]
     assert narrow.candidate_bits == (4,)
+    wider = restricted(OURS, ChoiceGrid((3, 4, 16), (64, 128)))
+    assert (wider.candidate_bits, wider.group_sizes) == ((4, 16), (64,))
     with pytest.raises(SensitivityMismatch, match=r"embed_tokens has sensitivities at 4, 8, none"):
         restricted(OURS, ChoiceGrid((4, 8), (32,)))
 
