@@ -200,11 +200,18 @@ def test_faults_and_a_kill_in_the_middle_end_in_one_commit_a_repo(ann: Maintaine
         os.kill(process.pid, signal.SIGKILL)
     before = len(ann.journal())
     assert 0 < before < len(changing)
+    faults, ann.running.faults[:] = [*ann.running.faults], []
+    edited = [repo for repo in changing if not ann.titles(repo)][-1]
+    edit = b"---\nlicense: mit\n---\nWritten while the run was down.\n"
+    HfApi(endpoint=ann.running.url, token=ann.running.token).upload_file(
+        path_or_fileobj=edit, path_in_repo="README.md", repo_id=edited, commit_message="Mine"
+    )
+    ann.running.faults[:] = faults
     done = ann.recard("apply", "plan.json", "--yes")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert {repo: ann.titles(repo) for repo in changing} == {
-        repo: ["Update the model card"] for repo in changing
-    }
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert f"  moved   {edited}: it changed since the plan was made" in done.stdout
+    ours = {repo: ["Update the model card"] for repo in changing}
+    assert {repo: ann.titles(repo) for repo in changing} == {**ours, edited: ["Mine"]}
     ann.running.faults.clear()
     wanted = {
         one["repo"]: next(file["after"] for file in one["files"] if file["path"] == "README.md")
@@ -212,6 +219,7 @@ def test_faults_and_a_kill_in_the_middle_end_in_one_commit_a_repo(ann: Maintaine
         if one.get("files")
     }
     cards = ann.cards()
+    wanted[edited] = edit.decode()
     assert {repo: cards[repo].decode() for repo in wanted} == wanted
     assert set(wanted) == set(changing)
 
