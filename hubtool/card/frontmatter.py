@@ -8,11 +8,12 @@ through :func:`split_card`; nothing here raises on a bad card.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -108,8 +109,15 @@ def read_yaml(text: str, *, first_line: int = 1) -> tuple[Any, list[FrontMatterP
 
     The value is None if the document cannot be read. ``first_line`` is the
     line number of the text's first line in its file. Infinity and NaN, which
-    JSON cannot hold, become None.
+    JSON cannot hold, become None. What was read last is kept: PyYAML takes
+    milliseconds, and a card is split by each who looks at it.
     """
+    value, problems = _read_yaml(text, first_line)
+    return copy.deepcopy(value), [*problems]  # the caller's own
+
+
+@lru_cache(maxsize=64)
+def _read_yaml(text: str, first_line: int) -> tuple[Any, list[FrontMatterProblem]]:
     import yaml
 
     try:

@@ -7,6 +7,7 @@ that a card is made from, so a folder or a repo can be carded again alone.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from collections.abc import Iterable, Sequence
 from importlib import metadata
@@ -261,7 +262,12 @@ def qat_evidence(base_repo: str, base_tags: Sequence[str]) -> str | None:
 def tools_of(made_by: str) -> dict[str, str]:
     """Versions of what made the quant; of hubtool alone if another tool did."""
     names = (TOOL, "mlx", "mlx-lm") if made_by == TOOL else (TOOL,)
-    return {name: metadata.version(name) for name in names}
+    return {name: _version(name) for name in names}
+
+
+@functools.cache
+def _version(package: str) -> str:
+    return metadata.version(package)
 
 
 def texts_of(value: Any) -> tuple[str, ...]:

@@ -209,8 +209,13 @@ def load_brand(name_or_path: str) -> Brand:
             f"name its file with --brand, or set {OWN_FOLDER} to the folder that it lies in; "
             f"shipped ones: {known}",
         )
+    return _brand(file, read_template(file))
+
+
+@functools.lru_cache(maxsize=8)
+def _brand(file: Path, text: str) -> Brand:
     try:
-        data: Any = yaml.safe_load(read_template(file))
+        data: Any = yaml.safe_load(text)
         if not isinstance(data, dict):
             raise TemplateInvalid(
                 f"{file}: found {'nothing' if data is None else type(data).__name__}, not fields",
