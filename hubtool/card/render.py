@@ -155,6 +155,10 @@ def render_blocks(facts: CardFacts, *, template: str, brand: str) -> dict[str, s
     return rendered
 
 
+# the class of what a template can start from -> the name that it has there
+_ROOTS = {"CardFacts": "facts", "Brand": "brand", "module": "words"}
+
+
 def _template_fault(name: str, error: Exception) -> TemplateInvalid:
     """The error for what a block's template raised; path and line are its details as well."""
     path: str | None = getattr(error, "filename", None)  # only a syntax error knows these two
@@ -164,7 +168,17 @@ def _template_fault(name: str, error: Exception) -> TemplateInvalid:
             path, line = frame.filename, frame.lineno
     where = "/".join(Path(path).parts[-2:]) if path else name
     where += f", line {line}" if line else ""
-    return TemplateInvalid(f"{where}: {error}", "correct the template", path=path, line=line)
+    words = _in_names_of_the_template(str(error))
+    return TemplateInvalid(f"{where}: {words}", "correct the template", path=path, line=line)
+
+
+def _in_names_of_the_template(text: str) -> str:
+    """jinja2's message about a name that is not there, in the words of `hubtool template check`."""
+    missing = re.fullmatch(r"'(?:[\w.]+\.)?(\w+) object' has no attribute '(\w+)'", text)
+    if missing:
+        return f"there is no {_ROOTS.get(missing[1], missing[1])}.{missing[2]}"
+    unknown = re.fullmatch(r"'(\w+)' is undefined", text)
+    return f"there is no {unknown[1]}" if unknown else text
 
 
 def escape_markdown(value: object) -> str:

@@ -113,6 +113,12 @@ def template_file(name_or_path: str) -> Path:
     A name may have its suffix, as cards record it. Raises PathNotFound.
     """
     found = _find(name_or_path, "", SUFFIX)
+    if found is None and Path(name_or_path).is_dir():
+        inside = [one.as_posix() for one in sorted(Path(name_or_path).glob(f"*{SUFFIX}"))]
+        raise PathNotFound(
+            f"--template {name_or_path}: a folder, not a template",
+            f"name one in it: {', '.join(inside) or f'there is no *{SUFFIX}'}",
+        )
     if found is None:
         known = ", ".join(shipped_templates())
         raise PathNotFound(
@@ -155,6 +161,16 @@ def block_names(name_or_path: str) -> tuple[str, ...]:
     """
     file = template_file(name_or_path)
     names = tuple(_INCLUDE.findall(read_template(file)))
+    if not names and file.parent.name == "blocks":
+        around = [
+            one.as_posix()
+            for one in sorted(file.parent.parent.glob(f"*{SUFFIX}"))
+            if file.name.removesuffix(SUFFIX) in _INCLUDE.findall(read_template(one))
+        ]
+        raise TemplateInvalid(
+            f"{file} is a block, not a template",
+            f"name the template that includes it: {', '.join(around) or 'there is none yet'}",
+        )
     if not names:
         raise TemplateInvalid(
             f"{file.name} includes no block", 'write {% include "blocks/details.md.j2" %}'

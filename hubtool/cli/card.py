@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from hubtool.cli.options import HubOption, JsonOption, require_parent
+from hubtool.cli.options import HubOption, JsonOption, no_folder, require_parent
 from hubtool.cli.output import open_console
 from hubtool.cli.preview import preview
 from hubtool.cli.session import open_hub
-from hubtool.errors import PathNotFound
 from hubtool.records import write_whole
 
 if TYPE_CHECKING:
@@ -127,7 +126,7 @@ def render(
     if out:
         require_parent(out, "--out")
     if not folder.is_dir():
-        raise PathNotFound(f"no folder at {folder}", "name a quant folder")
+        raise no_folder(folder, "name a quant folder")
     for name in (base, repo, baseline):
         if name is not None and name.count("/") != 1:
             raise typer.BadParameter(f"{name!r} is no repo id: write ORG/NAME")

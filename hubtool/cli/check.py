@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from hubtool.cli.options import HubOption, JsonOption, TrustOption
+from hubtool.cli.options import HubOption, JsonOption, TrustOption, is_repo_id, no_folder
 from hubtool.cli.output import open_console
 from hubtool.cli.session import open_hub
 from hubtool.errors import PathNotFound
@@ -90,7 +90,7 @@ def check(
             trust_remote_code=trust_remote_code,
         )
         _report(run_checks(seen, **chosen, console=console), seen, console)
-    elif subject.count("/") == 1 and not subject.startswith((".", "/", "~")):
+    elif is_repo_id(subject):
         client = open_hub(hub, console)
 
         from hubtool.checks.remote import fetch_subject
@@ -108,7 +108,7 @@ def check(
             seen = dataclasses.replace(seen, trust_remote_code=trust_remote_code)
             _report(run_checks(seen, **chosen, console=console), seen, console)
     else:
-        raise PathNotFound(f"no folder at {subject}", "name a quant folder, or a repo as ORG/NAME")
+        raise no_folder(subject, "name a quant folder, or a repo as ORG/NAME")
 
 
 def _require_look(template: str | None, brand: str | None) -> None:

@@ -113,12 +113,20 @@ def add(
     """
     console = open_console(json_output)
 
+    from hubtool.localhub.refusal import Refusal
     from hubtool.localhub.store import Store
 
+    if gated not in ("", "auto", "manual"):
+        raise typer.BadParameter(f"--gated takes auto or manual, not {gated!r}")
     with Store(root or local_hub_root()) as store:
-        commit = store.seed_repo(
-            repo, folder, message=message, private=private, gated=gated, replace=replace
-        )
+        try:
+            commit = store.seed_repo(
+                repo, folder, message=message, private=private, gated=gated, replace=replace
+            )
+        except Refusal as error:  # in the words of an HTTP answer, which says no more
+            raise ManifestInvalid(
+                error.message, "name it ORG/NAME: letters, digits, '-', '_' and '.', up to 96"
+            ) from error
     console.result(f"{repo} is at commit {commit}")
     console.data({"repo": repo, "commit": commit})
 

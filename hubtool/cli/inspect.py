@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hubtool.cli.options import HubOption, JsonOption, require_parent
+from hubtool.cli.options import HubOption, JsonOption, is_repo_id, no_folder, require_parent
 from hubtool.cli.output import open_console
 from hubtool.cli.session import open_hub
 from hubtool.console import format_bytes
-from hubtool.errors import ManifestInvalid, PathNotFound
+from hubtool.errors import ManifestInvalid
 from hubtool.records import write_whole
 
 if TYPE_CHECKING:
@@ -56,14 +56,14 @@ def inspect(
         from hubtool.artifact.stats import stats_of_folder
 
         stats = stats_of_folder(folder)
-    elif subject.count("/") == 1 and not subject.startswith((".", "/", "~")):
+    elif is_repo_id(subject):
         client = open_hub(hub, console)
 
         from hubtool.hub.remote_stats import stats_of_repo
 
         stats = stats_of_repo(client, subject, revision)
     else:
-        raise PathNotFound(f"no folder at {subject}", "name a folder, or a repo as ORG/NAME")
+        raise no_folder(subject, "name a folder, or a repo as ORG/NAME")
     if width_map:
         from hubtool.card.charts import WHOLE_MAP, draw_widths
 

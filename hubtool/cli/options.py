@@ -81,6 +81,18 @@ SensitivityOption = Annotated[
 ]
 
 
+def is_repo_id(subject: str) -> bool:
+    """Whether a ``DIR|REPO`` that is no folder means a repo of the Hub: ORG/NAME, and no file."""
+    no_path = not subject.startswith((".", "/", "~")) and not Path(subject).exists()
+    return subject.count("/") == 1 and no_path
+
+
+def no_folder(path: Path | str, remedy: str) -> PathNotFound:
+    """The error for a path that should be a folder."""
+    what = f"{path} is a file, not a folder" if Path(path).is_file() else f"no folder at {path}"
+    return PathNotFound(what, remedy)
+
+
 def require_parent(file: Path, flag: str) -> None:
     """Raise PathNotFound unless the folder that ``file`` would be written to is there."""
     if not file.parent.is_dir():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hubtool.cli.options import HubOption, JsonOption
+from hubtool.cli.options import HubOption, JsonOption, is_repo_id, no_folder
 from hubtool.cli.output import open_console
 from hubtool.cli.serving import StopSignals
 from hubtool.cli.session import open_hub
@@ -69,7 +69,7 @@ def preview(
         if not local.renders and (template or brand or scores):
             console.warn("README.md is shown as it stands: template, brand and scores are not used")
         source: PreviewSource = local
-    elif subject.count("/") == 1 and not subject.startswith((".", "/", "~")):
+    elif is_repo_id(subject):
         if scores or template or brand or as_is:
             raise typer.BadParameter(
                 "--scores, --template, --brand and --as-is go with a folder: "
@@ -81,7 +81,7 @@ def preview(
 
         source = RemoteSource(client, subject, revision)
     else:
-        raise PathNotFound(f"no folder at {subject}", "name a folder, or a repo as ORG/NAME")
+        raise no_folder(subject, "name a folder, or a repo as ORG/NAME")
 
     from hubtool.preview.app import start_preview
 

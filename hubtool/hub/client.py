@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 WRITING_ROLES = frozenset({"contributor", "write", "admin"})
 AGAIN = "run the same command again; what was done is not done again"
-NOBODY_THERE = "start the Hub, or correct its address (--hub, HF_ENDPOINT)"
+NOBODY_THERE = "start the Hub, or correct its address (--hub, HF_ENDPOINT), then run this again"
 # another thread's failed connection made the client close the session that all share
 _CLOSED = "client has been closed"
 

@@ -6,7 +6,6 @@ import dataclasses
 import os
 import random
 import re
-import socket
 import time
 from collections.abc import Callable, Mapping
 
@@ -18,8 +17,8 @@ _WINDOW = re.compile(r"r=0\b.*?\bt=(\d+)")
 class RetryPolicy:
     """At most ``attempts`` tries, none after ``patience_seconds``; waits double with jitter.
 
-    Where nothing listens or the name does not exist the patience is ``refused_seconds``:
-    enough for a server that starts again.
+    Where nothing listens the patience is ``refused_seconds``: enough for a server that starts
+    again.
 
     ``HUBTOOL_RETRY_SECONDS`` sets the patience. A wait that the server names
     (Retry-After, RateLimit) is obeyed even beyond the longest own wait.
@@ -55,13 +54,14 @@ class RetryPolicy:
 
 
 def was_refused(error: BaseException) -> bool:
-    """Whether no connection came about since nothing listens there, or no such host exists."""
+    """Whether no connection came about since nothing listens there.
+
+    A name that is not found is no such case: that is how a network fails that is away for a while.
+    """
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, ConnectionRefusedError):
             return True
-        if isinstance(seen, socket.gaierror):
-            return seen.errno == socket.EAI_NONAME
         seen = seen.__cause__ or seen.__context__
     return False
 

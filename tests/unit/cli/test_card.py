@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from hubtool.cli.app import app
+from hubtool.errors import HubtoolError
 from tests.support.sound_quant import write, write_sound_quant
 from tests.support.toy_weights import safetensors_bytes
 
@@ -62,6 +63,28 @@ def test_where_nothing_can_be_written_is_refused(
     done = hubtool("card", quant, *arguments)
     assert told in f"{done.exception} {done.output}"
     assert [path.name for path in tmp_path.iterdir()] == ["quant"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["card", "quant/config.json"], "quant/config.json is a file, not a folder"),
+        (["check", "quant/config.json"], "quant/config.json is a file, not a folder"),
+        (["inspect", "quant/config.json"], "quant/config.json is a file, not a folder"),
+        (["card", "preview", "quant/config.json"], "quant/config.json is a file, not a folder"),
+        (["card", "quant", "--template", "own"], "--template own: a folder, not a template"),
+        (["template", "check", "own/blocks/usage.md.j2"], "own/blocks/usage.md.j2 is a block"),
+    ],
+)
+def test_a_path_of_the_wrong_kind_is_called_what_it_is(
+    quant: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert hubtool("template", "init", "own").exit_code == 0
+    error = hubtool(*arguments).exception
+    assert isinstance(error, HubtoolError)
+    assert error.message.startswith(told)
+    assert error.remedy.startswith("name ")
 
 
 @pytest.mark.parametrize("flags", [["--diff"], []])

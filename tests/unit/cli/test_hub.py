@@ -59,6 +59,20 @@ def test_serve_refuses_a_port_that_does_not_exist(tmp_path: Path) -> None:
     assert (done.exit_code, "65535" in done.output) == (2, True)
 
 
+@pytest.mark.parametrize("repo", ["nonsense", "a/b/c", "org/b c"])
+def test_add_says_how_a_repo_is_named(tmp_path: Path, folder: Path, repo: str) -> None:
+    arguments = ["add", repo, str(folder), "--root", str(tmp_path / "hub")]
+    error = runner.invoke(app, arguments).exception
+    assert isinstance(error, ManifestInvalid)
+    assert error.remedy.startswith("name it ORG/NAME")
+
+
+def test_add_names_the_gates_that_there_are(tmp_path: Path, folder: Path) -> None:
+    arguments = ["add", "org/m", str(folder), "--root", str(tmp_path), "--gated", "foo"]
+    done = runner.invoke(app, arguments)
+    assert (done.exit_code, "--gated takes auto or manual" in done.output) == (2, True)
+
+
 @pytest.mark.parametrize("command", ["serve", "add"])
 def test_help_shows_an_example(command: str) -> None:
     assert f"hubtool hub {command} " in runner.invoke(app, [command, "--help"]).stdout

@@ -88,7 +88,7 @@ def test_front_matter_that_the_hub_refuses_is_told(quant: Path) -> None:
 @pytest.mark.parametrize(
     ("mistake", "told"),
     [
-        ("{{ facts.absent | md }}", "has no attribute 'absent'"),
+        ("{{ facts.absent | md }}", "there is no facts.absent"),
         ("{{ facts.repo | nofilter }}", "No filter named 'nofilter'"),
         ("{{ facts.repo + 1 }}", "can only concatenate str"),
         ("{% if facts.repo %}", "Unexpected end of template"),
