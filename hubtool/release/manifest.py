@@ -203,7 +203,7 @@ class ReleaseManifest(_Part):
 
     @property
     def default_name(self) -> str:
-        """By the brand's naming pattern; the width is that of an even quant of this budget.
+        """By the brand's naming pattern; the width is that of an even quant within this budget.
 
         Raises PathNotFound and TemplateInvalid for a brand that cannot be read,
         and ManifestInvalid for a budget that says nothing of the width.
@@ -216,7 +216,10 @@ class ReleaseManifest(_Part):
 
     @property
     def _named_width(self) -> int:
-        """The widest candidate that all components could have; of an imported quant its usual."""
+        """The widest candidate that all components could have, with some of a nominal budget left.
+
+        Of an imported quant its usual width.
+        """
         config = Path(self.quant) / "config.json" if self.quant else None
         if config is not None and config.is_file():
             bits = (read_json_object(config).get("quantization") or {}).get("bits")
@@ -231,8 +234,12 @@ class ReleaseManifest(_Part):
                 "name it: --name NAME",
                 field="publish.name",
             )
-        scales = SCALE_BITS / want.group_size if budget.kind == "stored_bpw" else 0.0
-        return max((bits for bits in widths if bits + scales <= budget.amount), default=min(widths))
+        if budget.kind == "stored_bpw":
+            scales = SCALE_BITS / want.group_size
+            fitting = [bits for bits in widths if bits + scales <= budget.amount]
+        else:  # the field calls a mix of 5.0 bits a 4-bit quant: by what it is mostly made of
+            fitting = [bits for bits in widths if bits < budget.amount]
+        return max(fitting, default=min(widths))
 
     @property
     def target_repo(self) -> str:

@@ -14,7 +14,7 @@ from hubtool.demo.smollm2 import REPO, build_smollm2
 from hubtool.localhub.server import start_local_hub
 from hubtool.localhub.store import Store
 from hubtool.quantize.blas import prefer_fast_blas
-from hubtool.quantize.choice import Choice
+from hubtool.quantize.choice import DEFAULT_CHOICES, Choice
 from hubtool.quantize.distance import Distance, distance_of
 from hubtool.quantize.divergence import compare_models
 from hubtool.quantize.heldout import load_heldout
@@ -102,7 +102,7 @@ def test_the_card_says_how_far_it_is_as_it_was_measured(
 def test_it_spends_its_budget_and_no_more(published: Path) -> None:
     stats = stats_of_folder(published)
     assert 4.95 < stats.nominal_bpw <= 5.0
-    assert {share.bits for share in stats.widths} == {4, 8}
+    assert {share.bits for share in stats.widths} <= set(DEFAULT_CHOICES.bits)
 
 
 def test_stock_mlx_lm_loads_it_and_it_writes_english(published: Path) -> None:

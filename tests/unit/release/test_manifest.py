@@ -8,6 +8,7 @@ import pytest
 
 from hubtool.errors import ManifestInvalid, PathNotFound
 from hubtool.quantize.budget import BudgetWish
+from hubtool.quantize.choice import DEFAULT_CHOICES
 from hubtool.release.lockfile import pinned, remember_pin
 from hubtool.release.manifest import load_manifest
 
@@ -17,7 +18,7 @@ FLAGS = {"base": "acme/tiny", "publish": {"org": "me"}}
 def test_flags_alone_are_enough() -> None:
     manifest = load_manifest(None, FLAGS)
     assert manifest.target_repo == "me/tiny-OptiQ-4bit"
-    assert manifest.quantize.candidate_bits == (4, 8)
+    assert manifest.quantize.candidate_bits == DEFAULT_CHOICES.bits
 
 
 def test_flags_override_the_file(tmp_path: Path) -> None:
@@ -56,7 +57,9 @@ def test_which_group_sizes_are_tried(options: dict, sizes: tuple[int, ...]) -> N
     ("options", "bits"),
     [
         ({"candidate_bits": [4, 8]}, 4),
-        ({"candidate_bits": [3, 4, 5, 6, 8]}, 5),
+        ({}, 4),
+        ({"candidate_bits": [3, 4, 5, 6, 8]}, 4),
+        ({"candidate_bits": [3, 4, 5, 6, 8], "target_bpw": 5.2}, 5),
         ({"candidate_bits": [3, 4, 5, 6, 8], "stored_bpw": 5.0}, 4),
         ({"candidate_bits": [3, 4, 5, 6, 8], "stored_bpw": 5.5}, 5),
         ({"candidate_bits": [8], "target_bpw": 4.0}, 8),
