@@ -57,6 +57,9 @@ def test_the_quant_is_what_the_budget_says(folder: Path) -> None:
 
 
 def test_the_map_of_a_quant_is_a_png(folder: Path) -> None:
+    lost = run("inspect", "quant", "--map", "maps/quant.png", cwd=folder)
+    assert (lost.returncode, (folder / "maps").exists()) == (2, False), lost.stderr
+    (folder / "maps").mkdir()
     shown = run("inspect", "quant", "--map", "maps/quant.png", cwd=folder)
     assert shown.returncode == 0, shown.stderr
     assert (folder / "maps/quant.png").read_bytes() == draw_widths(
