@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hubtool.artifact.layout import read_json_object
 from hubtool.errors import BrokenShard, PathNotFound, RemoteCodeNeeded, UnknownArchitecture
+from hubtool.quantize.blas import prefer_fast_blas
 
 if TYPE_CHECKING:
     import mlx.core as mx
@@ -21,6 +22,7 @@ def load_lazily(folder: Path, *, trust_remote_code: bool = False) -> nn.Module:
     Raises PathNotFound (no config.json or weights), UnknownArchitecture,
     RemoteCodeNeeded, and BrokenShard for a file that is not safetensors.
     """
+    prefer_fast_blas()  # before mlx is imported: who loads first decides for the process
     from mlx_lm.utils import load_model
 
     config = _config(folder)
@@ -45,6 +47,7 @@ def load_lazily(folder: Path, *, trust_remote_code: bool = False) -> nn.Module:
 
 def load_tokenizer(folder: Path, *, trust_remote_code: bool = False) -> Any:
     """The tokenizer of ``folder``, as mlx-lm wraps it."""
+    prefer_fast_blas()
     from mlx_lm.utils import load_tokenizer as load
 
     return load(folder, {"trust_remote_code": trust_remote_code})

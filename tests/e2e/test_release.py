@@ -256,9 +256,12 @@ def test_a_hand_written_paragraph_on_the_published_card_stays(ready: User) -> No
 def test_another_tools_quant_is_described_from_its_bytes(user: User, plain_quant: Path) -> None:
     done = user.release("--quant", str(plain_quant), "--json")
     assert done.returncode == 0, done.stderr
-    card = user.hub.store.read(QUANT, "main", "README.md").decode()
+    repo = json.loads(done.stdout)["repo"]  # named by the width that the folder itself gives
+    card = user.hub.store.read(repo, "main", "README.md").decode()
     assert "base_model: acme/tiny-llama" in card
-    assert "| Components at 8-bit | 6 (25.0% of quantized parameters) |" in card
+    for share in stats_of_folder(plain_quant).widths:
+        row = f"| {share.components} ({share.parameter_share:.1%} of quantized parameters) |"
+        assert f"| Components at {share.bits}-bit {row}" in card
     assert "| Widths chosen by | another tool; not measured by hubtool |" in card
 
 
