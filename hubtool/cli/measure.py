@@ -35,7 +35,7 @@ def measure(
         Path | None, typer.Option(help="Folder of *.jsonl to use instead of hubtool's mix.")
     ] = None,
     rounding: RoundingOption = None,
-    seed: Annotated[int, typer.Option(help="Seed of the label draws.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the random signs.")] = 0,
     verify: Annotated[
         Path | None,
         typer.Option(

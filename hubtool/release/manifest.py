@@ -95,7 +95,7 @@ class QuantizeOptions(_Part):
         3072, ge=48, description="tokens of the six-domain mix to read, over all domains"
     )
     calibration: str | None = Field(None, description="folder of *.jsonl to use instead of ours")
-    seed: int = Field(0, description="seed of the label draws")
+    seed: int = Field(0, description="seed of the random signs")
     trust_remote_code: bool = Field(False, description="allow the base's own Python code")
 
     @field_validator("candidate_bits")
