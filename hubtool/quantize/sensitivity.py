@@ -163,9 +163,9 @@ def measure_sensitivity(
 
 def _tell_products(console: Console) -> None:
     """Who computes, and what would be faster; on the CPU only."""
+    loaded = prefer_fast_blas()  # first: mlx keeps the BLAS that it finds when it is imported
     import mlx.core as mx
 
-    loaded = prefer_fast_blas()
     if mx.default_device() != mx.Device(mx.cpu):
         return
     products = measure_products(loaded)
