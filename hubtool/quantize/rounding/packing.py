@@ -21,9 +21,15 @@ def pack(values: np.ndarray[Any, Any], bits: int) -> np.ndarray[Any, Any]:
     import numpy as np
 
     rows, count = values.shape
+    together = 8 // bits
+    if together * bits == 8:  # whole values in a byte: half the time
+        stream = values[:, ::together].copy()
+        for place in range(1, together):
+            stream |= values[:, place::together] << np.uint8(bits * place)
+        return stream.view("<u4")
     eights = values.reshape(rows, count // _TOGETHER, _TOGETHER)
     words = np.zeros(eights.shape[:2], dtype="<u8")
     for place in range(_TOGETHER):
         words |= eights[..., place].astype("<u8") << np.uint64(bits * place)
-    stream = words.view(np.uint8).reshape(*words.shape, 8)[..., :bits]
-    return np.ascontiguousarray(stream).reshape(rows, -1).view("<u4")
+    used = words.view(np.uint8).reshape(*words.shape, 8)[..., :bits]
+    return np.ascontiguousarray(used).reshape(rows, -1).view("<u4")

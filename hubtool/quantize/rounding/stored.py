@@ -23,7 +23,13 @@ def by_columns(rows: mx.array) -> Floats:
     import mlx.core as mx
     import numpy as np
 
-    return np.ascontiguousarray(np.array(rows.astype(mx.float32)).T)
+    if rows.dtype != mx.bfloat16:
+        return np.ascontiguousarray(np.array(rows.astype(mx.float32)).T)
+    # the upper half of a float32: a fifth of the time that mlx's cast takes on a CPU
+    raw = np.array(rows.view(mx.uint16))
+    wide = np.empty(raw.shape[::-1], np.uint32)
+    np.left_shift(raw.T, np.uint32(_BF16_DROPPED), out=wide)
+    return wide.view(np.float32)
 
 
 def as_stored(values: Floats, dtype: str) -> Floats:
