@@ -1,7 +1,7 @@
 """Peak memory against the size of the model, stage by stage, and a release under a cap.
 
     python benchmarks/memory.py [--sizes 0.5,2,8] [--cap 2] [--capped-size 8] [--rounding search]
-                                [--tokens 96] [--folder DIR] [--json]
+                                [--method fisher] [--tokens 96] [--folder DIR] [--json]
 
 Synthetic bases of Llama's shape (bfloat16, random weights, shards of 2 GB) are made in DIR, one at
 a time, and removed again; each takes four times its size of disk. Every stage is a process of its
@@ -234,17 +234,19 @@ def stages(root: Path, size_gb: float, rounding: str, tokens: int) -> Iterator[P
     shutil.rmtree(quant)
 
 
-def capped_release(root: Path, size_gb: float, cap: int, rounding: str, tokens: int) -> Peak:
+def capped_release(
+    root: Path, size_gb: float, cap: int, *, rounding: str, method: str, tokens: int
+) -> Peak:
     """A whole release of a base of that size in which no process may take more than ``cap``."""
     size = make_base(root / "base", size_gb)
     with serving(root / "hub") as hub:
         upload(root / "base", hub, root / "hub")
         shutil.rmtree(root / "base")
         asked = ["--org", "bench", "--name", "synthetic-4bit", "--hub", hub]
-        asked += ["--workdir", str(root / "work"), "--rounding", rounding]
+        asked += ["--workdir", str(root / "work"), "--rounding", rounding, "--method", method]
         asked += ["--calibration-tokens", str(tokens), "--verify-tokens", str(tokens)]
         peak = run(
-            f"release ({rounding}), at most {cap / GB:.2f} GB",
+            f"release ({method}, {rounding}), at most {cap / GB:.2f} GB",
             [sys.executable, "-m", "hubtool", "release", REPO, *asked],
             size,
             cap=cap,
@@ -302,6 +304,7 @@ def main() -> None:
     parser.add_argument("--cap", type=float, default=2.0, help="GiB for the capped release")
     parser.add_argument("--capped-size", type=float, default=8.0, help="its base in GB; 0: none")
     parser.add_argument("--rounding", default="search")
+    parser.add_argument("--method", default="fisher", help="of measuring, in the capped release")
     parser.add_argument("--tokens", type=int, default=96, help="of calibration")
     parser.add_argument("--folder", type=Path, default=None, help="where files are kept meanwhile")
     parser.add_argument("--json", action="store_true")
@@ -319,11 +322,15 @@ def main() -> None:
                 note(peak)
         if options.capped_size:
             cap = int(options.cap * (1 << 30))
-            note(
-                capped_release(
-                    Path(root), options.capped_size, cap, options.rounding, options.tokens
-                )
+            peak = capped_release(
+                Path(root),
+                options.capped_size,
+                cap,
+                rounding=options.rounding,
+                method=options.method,
+                tokens=options.tokens,
             )
+            note(peak)
     if options.json:
         print(json.dumps([dataclasses.asdict(peak) for peak in peaks], indent=2))
 
