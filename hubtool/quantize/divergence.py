@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hubtool.console import SILENT, Console
 from hubtool.errors import CalibrationInvalid, MeasureFailed, StatsDisagree
 from hubtool.quantize.distance import WindowScore
+from hubtool.quantize.nats import ReferenceRows, as_numpy, normalised
 
 if TYPE_CHECKING:
     import mlx.core as mx
@@ -67,7 +68,7 @@ def score_window(
     reference: mx.array, other: mx.array, tokens: Sequence[int], name: str
 ) -> WindowScore:
     """One window by the logits of both models, shape (tokens, vocabulary); ``name`` for errors."""
-    import mlx.core as mx
+    import numpy as np
 
     if reference.shape != other.shape:
         raise StatsDisagree(
@@ -78,43 +79,16 @@ def score_window(
     agreed, losses = 0, [0.0, 0.0]
     for start in range(0, len(tokens), POSITIONS_AT_ONCE):
         both = [logits[start : start + POSITIONS_AT_ONCE] for logits in (reference, other)]
-        following = tokens[start + 1 : start + 1 + POSITIONS_AT_ONCE]
-        kl = position_kl(*both)
-        same = (both[0].argmax(axis=-1) == both[1].argmax(axis=-1)).sum()
-        parts = [_loss(logits, following) for logits in both] if following else []
-        mx.eval(kl, same, parts)
-        divergences += [float(value) for value in kl.tolist()]  # type: ignore[union-attr, arg-type]
-        agreed += int(same.item())  # type: ignore[arg-type]
-        for place, loss in enumerate(parts):
-            losses[place] += float(loss.item())  # type: ignore[arg-type]
+        following = np.array(tokens[start + 1 : start + 1 + POSITIONS_AT_ONCE], dtype=int)
+        divergences += ReferenceRows(both[0]).kl(both[1]).astype(float).tolist()
+        logs = [normalised(as_numpy(logits)) for logits in both]
+        agreed += int((logs[0].argmax(axis=-1) == logs[1].argmax(axis=-1)).sum())
+        for place, log in enumerate(logs):
+            chosen = log[np.arange(len(following)), following]
+            losses[place] -= float(chosen.sum(dtype=np.float64))
     if not all(map(math.isfinite, (*divergences, *losses))):
         raise MeasureFailed(
             f"{name}: the divergence from its base is not finite",
             "quantize again; if it stays, a tensor of the base is damaged",
         )
     return WindowScore(tuple(divergences), agreed, losses[0], losses[1], len(tokens) - 1)
-
-
-def position_kl(reference: mx.array, other: mx.array) -> mx.array:
-    """KL(reference || other) a position in nats, from logits of shape (positions, vocabulary).
-
-    Summed as q - p + p d, d = log p - log q: equal to p d since p and q sum to
-    one, but no term is negative. Near d = 0 it is p (e^-d - 1 + d), which keeps
-    the digits of small divergences.
-    """
-    import mlx.core as mx
-
-    log_p = reference - mx.logsumexp(reference, axis=-1, keepdims=True)
-    log_q = other - mx.logsumexp(other, axis=-1, keepdims=True)
-    p, q, d = mx.exp(log_p), mx.exp(log_q), log_p - log_q
-    terms = mx.where(mx.abs(d) < 0.5, p * (mx.expm1(-d) + d), q - p + p * d)
-    return terms.sum(axis=-1)
-
-
-def _loss(logits: mx.array, following: Sequence[int]) -> mx.array:
-    """Summed negative log-likelihood in nats of the tokens that follow the first positions."""
-    import mlx.core as mx
-
-    before = logits[: len(following)]
-    chosen = mx.take_along_axis(before, mx.array(list(following))[:, None], axis=-1)[:, 0]
-    return (mx.logsumexp(before, axis=-1) - chosen).sum()
