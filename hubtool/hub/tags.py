@@ -26,6 +26,7 @@ class Origin:
     """What ``optiq/release.json`` says of where a quant is from; empty where it says nothing."""
 
     git_commit: str | None
+    git_manifest: str | None
     overrides: dict[str, str]  # manifest field -> the flag laid over it
     files: tuple[str, ...]  # paths of the release
 
@@ -41,6 +42,7 @@ def released_from(hub: HubClient, repo: str, commit: str) -> Origin:
     overrides, files = data.get("overrides"), data.get("files")
     return Origin(
         git_commit=data.get("git_commit"),
+        git_manifest=data.get("git_manifest"),
         overrides=overrides if isinstance(overrides, dict) else {},
         files=tuple(files) if isinstance(files, list) else (),
     )

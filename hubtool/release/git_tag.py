@@ -85,7 +85,7 @@ def read_tag(repo: Repo, name: str) -> Tag:
     except (ValueError, OSError) as error:
         raise CloneIncomplete(f"this clone lacks the commit of the tag {name}", DEEPEN) from error
     files_at(repo, commit)
-    _require_as_pushed(name, {commit, annotated.hexsha if annotated else commit})
+    _require_as_pushed(name, commit, annotated.hexsha if annotated else commit)
     if annotated is None:
         return Tag(name, commit)
     return Tag(name, commit, annotated.tagger.name or None, _signature(repo, annotated.hexsha))
@@ -134,7 +134,9 @@ def is_manifest(path: str) -> bool:
 
 
 def changed_manifests(repo: Repo, before: str, commit: str) -> tuple[str, ...]:
-    """Manifests that differ, or whose lock, score or Notice files do. Templates are not counted.
+    """Manifests that differ, or whose lock does, or a file or folder that they name.
+
+    Templates and brands are not counted: how cards look is re-carding's business.
 
     Raises TagNotFound for a ``before`` that is not in this clone.
     """
@@ -142,7 +144,9 @@ def changed_manifests(repo: Repo, before: str, commit: str) -> tuple[str, ...]:
     found = []
     for path in manifests_at(repo, commit):
         lock = path.removesuffix(".yaml") + ".lock.yaml"
-        if changed & {path, lock, *named_files(path, read_text(repo, commit, path))}:
+        named = {path, lock, *named_files(path, read_text(repo, commit, path))}
+        below = tuple(f"{one}/" for one in named)  # folders that it names
+        if any(one in named or one.startswith(below) for one in changed):
             found.append(path)
     return tuple(found)
 
@@ -189,16 +193,22 @@ def _literally(text: str) -> str:
     return re.sub(r"([*?\[\]\\])", r"[\1]", text)
 
 
-def _require_as_pushed(name: str, ids: set[str]) -> None:
+def _require_as_pushed(name: str, commit: str, tag_object: str) -> None:
     """In a workflow that this tag started: the tag must still be what was pushed."""
     pushed = os.environ.get("GITHUB_SHA", "")
-    if os.environ.get("GITHUB_REF") == f"refs/tags/{name}" and pushed and pushed not in ids:
+    started_by_it = os.environ.get("GITHUB_REF") == f"refs/tags/{name}"
+    if started_by_it and pushed not in ("", commit, tag_object):
         raise TagMoved(
-            f"the tag {name} was pushed at {pushed[:12]} and is now at {min(ids)[:12]}",
+            f"the tag {name} was pushed at {pushed[:12]} and is now at {commit[:12]}",
             "make a new tag; one that was pushed should stay where it is",
         )
 
 
 def _signature(repo: Repo, tag_object: str) -> str | None:
-    text = str(repo.git.cat_file("tag", tag_object))
-    return next((kind for mark, kind in _SIGNATURES.items() if f"\n{mark}" in text), None)
+    """The kind of signature that closes the tag; whether it holds is not verified here."""
+    text = str(repo.git.cat_file("tag", tag_object)).rstrip()
+    for begin, kind in _SIGNATURES.items():
+        end = begin.replace("BEGIN", "END")
+        if text.endswith(end) and f"\n{begin}" in text:
+            return kind
+    return None

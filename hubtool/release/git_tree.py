@@ -10,6 +10,7 @@ import yaml
 
 from hubtool.errors import CloneIncomplete, TagNotFound, UnsafePath
 from hubtool.records import write_whole
+from hubtool.release.manifest import FILE_FIELDS
 
 if TYPE_CHECKING:
     from git import Repo
@@ -82,8 +83,10 @@ def changed_between(repo: Repo, before: str, commit: str) -> set[str]:
     """Paths that differ between two commits. Raises TagNotFound for an unknown ``before``."""
     from git import GitCommandError
 
-    try:
-        listing = repo.git.diff("--name-only", "-z", "--no-renames", before, commit, "--")
+    try:  # a name that starts with - is none of git's options
+        known = repo.git.rev_parse("--verify", "--end-of-options", f"{before}^{{commit}}")
+        sha = str(known).splitlines()[-1]
+        listing = repo.git.diff("--name-only", "-z", "--no-renames", sha, commit, "--")
     except GitCommandError as error:
         raise TagNotFound(
             f"this clone has no {before!r} to compare with",
@@ -93,7 +96,7 @@ def changed_between(repo: Repo, before: str, commit: str) -> set[str]:
 
 
 def named_files(manifest: str, text: str) -> set[str]:
-    """Paths of the score and Notice files that a manifest names; none if it is no YAML."""
+    """Paths that a manifest names for what is made, not for how it looks; none if it is no YAML."""
     try:
         data = yaml.safe_load(text)
     except yaml.YAMLError:
@@ -101,8 +104,10 @@ def named_files(manifest: str, text: str) -> set[str]:
     if not isinstance(data, dict):
         return set()
     found: list[Any] = []
-    for key in ("scores", "baseline_scores", "notice"):
-        value = data.get(key)
+    for field in (one for one in FILE_FIELDS if not one.startswith("card.")):
+        value: Any = data
+        for key in field.split("."):
+            value = value.get(key) if isinstance(value, dict) else None
         found += value if isinstance(value, list) else [value]
     folder = posixpath.dirname(manifest)
     return {posixpath.normpath(f"{folder}/{one}") for one in found if isinstance(one, str)}

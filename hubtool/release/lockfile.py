@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -20,6 +20,11 @@ SUFFIX = ".lock.yaml"
 HEAD = "# Written by hubtool: what a release is made from. `hubtool lock --upgrade` moves on.\n"
 
 
+# names and versions and nothing else: what stands here reaches pip in a job that may publish
+Tool = Annotated[str, Field(pattern=r"^(hubtool|mlx|mlx-lm)$")]
+Version = Annotated[str, Field(pattern=r"^[0-9][0-9A-Za-z.+!-]*$", max_length=60)]
+
+
 class Lock(BaseModel):
     """What is pinned. ``asked`` is the manifest's own ``revision`` at that time."""
 
@@ -27,7 +32,7 @@ class Lock(BaseModel):
     base: str
     asked: str | None = None
     revision: str = Field(pattern="^[0-9a-f]{40}$")
-    tools: dict[str, str] = {}
+    tools: dict[Tool, Version] = {}
 
     def fits(self, manifest: ReleaseManifest) -> bool:
         """Whether it was written for what the manifest asks now."""
@@ -127,10 +132,11 @@ def require_locked(manifest: ReleaseManifest, file: Path | None, shown: str) -> 
     found = differences(manifest, lock)
     if found:
         said = "; ".join(f"{one.field} is locked at {one.locked}, now {one.now}" for one in found)
+        only_tools = all(one.field.startswith("tools.") for one in found)
+        install = "install what is locked (`hubtool lock --tools`), or " if only_tools else ""
         raise LockOutOfDate(
             f"{shown}: {said}",
-            f"install what is locked (`hubtool lock --tools`), or commit a new lock: "
-            f"`hubtool lock {shown}`",
+            f"{install}commit a new lock: `hubtool lock {shown}`",
             differences=[dataclasses.asdict(one) for one in found],
         )
 
@@ -173,8 +179,8 @@ def _rewrite(file: Path) -> str:
 
 
 def manifest_files(folder: Path) -> list[Path]:
-    """The manifests in a folder, by name."""
-    files = sorted(folder.glob("*.yaml"))
+    """The manifests in a folder and below it, by name."""
+    files = sorted(folder.rglob("*.yaml"))
     return [file for file in files if not file.name.endswith(SUFFIX)]
 
 

@@ -247,6 +247,19 @@ class ReleaseManifest(_Part):
         return f"{self.publish.org}/{self.publish.name or self.default_name}"
 
 
+# fields that may name files, relative to the manifest
+FILE_FIELDS = (
+    "scores",
+    "baseline_scores",
+    "quant",
+    "notice",
+    "quantize.calibration",
+    "quantize.sensitivity",
+    "card.template",
+    "card.brand",
+)
+
+
 def load_manifest(file: Path | None, flags: dict[str, Any]) -> ReleaseManifest:
     """The manifest of ``file`` with ``flags`` laid over it (nested dicts; None means not given).
 

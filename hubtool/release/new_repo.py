@@ -76,7 +76,13 @@ def _start_git(folder: Path) -> None:
     from hubtool.release.git_tag import open_repo
 
     try:
-        open_repo(folder).close()
+        with open_repo(folder) as repo:
+            top = Path(repo.working_tree_dir or folder).resolve()
+        if top != folder.resolve():
+            raise ManifestInvalid(
+                f"{folder} lies inside the git repository {top}, where its workflows would not run",
+                f"run `hubtool init {top}`, or choose a folder outside of it",
+            )
     except GitUnusable:
         from git import GitCommandNotFound, Repo
 

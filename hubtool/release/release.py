@@ -152,6 +152,12 @@ def published_as(hub: HubClient, repo: str, git: GitSource) -> Receipt | None:
             f"{(origin.git_commit or 'unknown')[:12]}; the tag is now at {git.commit[:12]}",
             "make a new tag: one that was published stays where it is",
         )
+    if origin.git_manifest != git.manifest:
+        raise TagMoved(
+            f"{repo} was released as {git.tag} from {origin.git_manifest or 'no manifest'}, "
+            f"not from {git.manifest}",
+            "give one of the two manifests another publish.name",
+        )
     if origin.overrides != dict(git.overrides):
         raise TagMoved(
             f"{repo} was released as {git.tag} with the flags {origin.overrides or 'none'}, "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from hubtool.release.git_source import repository_of
 from hubtool.release.git_tag import Tag, manifests_at, manifests_of_tag, read_tag, require_clean
 from hubtool.release.git_tree import export_tree
 from hubtool.release.journal import hold
-from hubtool.release.manifest import ReleaseManifest, load_manifest
+from hubtool.release.manifest import FILE_FIELDS, ReleaseManifest, load_manifest
 
 if TYPE_CHECKING:
     from git import Repo
@@ -54,6 +55,7 @@ def tagged_manifests(
             stack.enter_context(hold(place))
             export_tree(repo, tag.commit, place / "tree")
             found.append(_load(repo, tag, path, place / "tree", flags))
+        _require_apart(found)
         yield found
 
 
@@ -85,28 +87,43 @@ def _load(repo: Repo, tag: Tag, path: str, tree: Path, flags: dict[str, Any]) ->
 
 def require_inside(manifest: ReleaseManifest, tree: Path, shown: str) -> None:
     """Raise ManifestInvalid if a file that the manifest names is not one of the tag's tree."""
-    named = {
-        "scores": manifest.scores,
-        "baseline_scores": manifest.baseline_scores,
-        "quant": (manifest.quant,),
-        "notice": (manifest.notice,),
-        "quantize.calibration": (manifest.quantize.calibration,),
-        "card.template": (manifest.card.template,),
-        "card.brand": (manifest.card.brand,),
-    }
     shipped = {"card.template": shipped_templates(), "card.brand": shipped_brands()}
     root = tree.resolve()
-    for field, values in named.items():
-        for value in values:
+    for field in FILE_FIELDS:
+        found: Any = manifest
+        for key in field.split("."):
+            found = getattr(found, key)
+        for value in found if isinstance(found, tuple) else (found,):
             if value is None or value in shipped.get(field, ()):
                 continue
             place = Path(value).resolve()
+            if field == "quantize.sensitivity" and _is_repo(value):
+                continue
             if not place.is_relative_to(root) or not place.exists():
                 raise ManifestInvalid(
                     f"{shown}: {field}: {value!r} is not a file of the tag",
                     "commit it beside the manifest and name it relative to that, then tag anew",
                     field=field,
                 )
+
+
+def _is_repo(value: str) -> bool:
+    """A repo's name, with a revision or not, that is no path here."""
+    named = re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w./-]+)?", value) is not None
+    return named and not Path(value).exists()
+
+
+def _require_apart(found: list[Tagged]) -> None:
+    """Two manifests for one repo: the second would take the first one's place."""
+    seen: dict[str, str] = {}
+    for one in found:
+        other = seen.setdefault(one.manifest.target_repo, one.path)
+        if other != one.path:
+            raise ManifestInvalid(
+                f"{one.path} and {other} both release {one.manifest.target_repo}",
+                "give one of them another publish.name",
+                field="publish.name",
+            )
 
 
 def _given(flags: dict[str, Any], prefix: str) -> Iterator[tuple[str, str]]:

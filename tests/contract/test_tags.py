@@ -94,3 +94,11 @@ def test_a_published_tag_is_not_released_again_with_other_flags(hub: HubSession)
     assert published_as(client(hub), repo, source(overrides=flags)) is not None
     with pytest.raises(TagMoved, match=r"4\.5.*not none"):
         published_as(client(hub), repo, source())
+
+
+def test_a_published_tag_is_of_one_manifest(hub: HubSession) -> None:
+    repo, commit = released(hub, git_manifest="releases/a.yaml")
+    set_tag(client(hub), repo, "a/v1", commit, "")
+    assert published_as(client(hub), repo, source(manifest="releases/a.yaml")) is not None
+    with pytest.raises(TagMoved, match=r"from releases/a\.yaml, not from releases/b\.yaml"):
+        published_as(client(hub), repo, source(manifest="releases/b.yaml"))

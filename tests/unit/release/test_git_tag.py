@@ -65,6 +65,7 @@ def test_an_annotated_tag_names_commit_and_tagger(releases: Releases) -> None:
         ("-----BEGIN SSH SIGNATURE-----\nx\n-----END SSH SIGNATURE-----", "ssh"),
         ("-----BEGIN SIGNED MESSAGE-----\nx\n-----END SIGNED MESSAGE-----", "x509"),
         ("it says -----BEGIN SSH SIGNATURE----- in a line", None),
+        ("-----BEGIN SSH SIGNATURE-----\nis how they start", None),
     ],
 )
 def test_a_signed_tag_is_told_by_its_signature(
@@ -181,3 +182,22 @@ def test_which_commit_came_first(releases: Releases) -> None:
         assert is_ancestor(repo, first, second)
         assert not is_ancestor(repo, second, first)
         assert not is_ancestor(repo, first, "f" * 40)
+
+
+def test_what_a_manifest_names_counts_whatever_it_is(releases: Releases) -> None:
+    text = manifest(quantize="{sensitivity: s.json, calibration: mix}")
+    releases.commit_files(
+        {"releases/c.yaml": text, "releases/s.json": "1", "releases/mix/a.jsonl": ""}
+    )
+    releases.tag("v1")
+    for changed in ("releases/s.json", "releases/mix/a.jsonl"):
+        before = releases.commit_files({"unrelated": changed})
+        after = releases.commit_files({changed: "2"})
+        with releases.repo as repo:
+            assert changed_manifests(repo, before, after) == ("releases/c.yaml",)
+
+
+def test_a_name_to_compare_with_is_no_option_of_git(releases: Releases, tmp_path: Path) -> None:
+    with releases.repo as repo, pytest.raises(TagNotFound):
+        changed_manifests(repo, f"--output={tmp_path / 'pwn'}", "main")
+    assert not (tmp_path / "pwn").exists()

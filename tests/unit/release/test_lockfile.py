@@ -65,12 +65,12 @@ def test_a_release_that_would_change_nothing_passes(file: Path) -> None:
 
 
 def test_every_difference_is_named_with_both_values(file: Path) -> None:
-    tools = {**lock_of(asked(file), SHA).tools, "mlx": "0.1", "gone": "1"}
+    tools = {**lock_of(asked(file), SHA).tools, "mlx": "0.1"}
     write_lock(file, Lock(base="acme/old", asked="v1", revision=SHA, tools=tools))
     with pytest.raises(LockOutOfDate) as caught:
         require_locked(asked(file), file, "releases/r.yaml")
     found = {one["field"]: one["locked"] for one in caught.value.details["differences"]}
-    assert found == {"base": "acme/old", "asked": "v1", "tools.mlx": "0.1", "tools.gone": "1"}
+    assert found == {"base": "acme/old", "asked": "v1", "tools.mlx": "0.1"}
     assert "mlx is locked at 0.1, now " in caught.value.message
     assert "hubtool lock releases/r.yaml" in caught.value.remedy
     assert caught.value.exit_code == 1
@@ -106,9 +106,9 @@ def test_renewing_keeps_the_commit_until_it_is_asked_to_move(file: Path) -> None
 
 
 def test_locks_that_disagree_give_no_requirements(file: Path) -> None:
-    one = Lock(base="a/b", revision=SHA, tools={"mlx": "1", "x": "2"})
+    one = Lock(base="a/b", revision=SHA, tools={"mlx": "1", "hubtool": "2"})
     other = Lock(base="a/b", revision=SHA, tools={"mlx": "1"})
-    assert locked_tools([(file, one), (file, other)]) == {"mlx": "1", "x": "2"}
+    assert locked_tools([(file, one), (file, other)]) == {"mlx": "1", "hubtool": "2"}
     newer = other.model_copy(update={"tools": {"mlx": "2"}})
     with pytest.raises(LockOutOfDate, match=r"has mlx 1, .* has 2"):
         locked_tools([(file, one), (file.with_name("s.yaml"), newer)])
@@ -117,3 +117,29 @@ def test_locks_that_disagree_give_no_requirements(file: Path) -> None:
 def test_lock_files_are_no_manifests(file: Path) -> None:
     remember_pin(file, asked(file), SHA)
     assert manifest_files(file.parent) == [file]
+
+
+@pytest.mark.parametrize(
+    "tool",
+    ['"evil @ https://evil.example/x.whl": "1"', '"--index-url": "1"', 'mlx: "1 -r /etc/passwd"'],
+)
+def test_nothing_but_names_and_versions_reaches_pip(file: Path, tool: str) -> None:
+    text = f"base: acme/tiny\nrevision: {SHA}\ntools: {{{tool}}}\n"
+    file.with_name("r.lock.yaml").write_text(text)
+    with pytest.raises(ManifestInvalid, match=r"r\.lock\.yaml: tools"):
+        read_lock(file)
+
+
+def test_a_base_that_moved_is_not_mended_by_installing(file: Path) -> None:
+    tools = lock_of(asked(file), SHA).tools
+    write_lock(file, Lock(base="acme/old", revision=SHA, tools=tools))
+    with pytest.raises(LockOutOfDate) as caught:
+        require_locked(asked(file), file, "r")
+    assert "install" not in caught.value.remedy
+
+
+def test_manifests_in_folders_below_are_locked_too(file: Path) -> None:
+    nested = file.parent / "group/n.yaml"
+    nested.parent.mkdir()
+    nested.write_text("base: a/b")
+    assert manifest_files(file.parent) == [nested, file]

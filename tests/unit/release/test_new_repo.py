@@ -63,6 +63,13 @@ def test_files_that_are_there_stay(tmp_path: Path) -> None:
     assert not any(one.written for one in new_repository(tmp_path, "other"))
 
 
+def test_a_folder_inside_another_repository_is_refused(tmp_path: Path) -> None:
+    Repo.init(tmp_path / "outer").close()
+    with pytest.raises(ManifestInvalid, match="lies inside the git repository"):
+        new_repository(tmp_path / "outer/quants", "org")
+    assert not list((tmp_path / "outer/quants").iterdir())
+
+
 def test_an_organisation_that_cannot_be_one_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ManifestInvalid):
         new_repository(tmp_path, 'a"b')

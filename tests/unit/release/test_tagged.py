@@ -87,6 +87,8 @@ def test_one_manifest_of_a_tag_of_many_can_be_chosen(releases: Releases, tmp_pat
         ({"card": "{template: working.md.j2}"}, "card.template"),
         ({"card": "{brand: ../../brand.yaml, template: plain}"}, "card.brand"),
         ({"quantize": "{calibration: mix}"}, "quantize.calibration"),
+        ({"quantize": "{sensitivity: ../../outside.json}"}, "quantize.sensitivity"),
+        ({"quantize": "{sensitivity: untracked.json}"}, "quantize.sensitivity"),
     ],
 )
 def test_a_file_outside_of_the_tag_is_refused(
@@ -103,10 +105,26 @@ def test_a_file_outside_of_the_tag_is_refused(
     releases.tag("a/v1")
     (releases.folder / "working.md.j2").write_text("not committed")
     (releases.folder / "mix").mkdir()
+    (releases.folder / "untracked.json").write_text("{}")
     monkeypatch.chdir(releases.folder)
     with pytest.raises(ManifestInvalid) as caught:
         read(releases, "a/v1", Path(".hubtool"))
     assert caught.value.details["field"] == named
+
+
+def test_sensitivities_may_come_from_a_repo(releases: Releases, tmp_path: Path) -> None:
+    fields = {"quantize": "{sensitivity: org/quant@main}"}
+    releases.commit_files({"releases/a.yaml": manifest(**fields)})
+    releases.tag("a/v1")
+    ((one, _),) = read(releases, "a/v1", tmp_path / "work")
+    assert one.manifest.quantize.sensitivity == "org/quant@main"
+
+
+def test_two_manifests_for_one_repo_are_refused(releases: Releases, tmp_path: Path) -> None:
+    releases.commit_files({"releases/a.yaml": manifest(), "releases/b.yaml": manifest()})
+    releases.tag("v1")
+    with pytest.raises(ManifestInvalid, match=r"b\.yaml and releases/a\.yaml both release"):
+        read(releases, "v1", tmp_path / "work")
 
 
 def test_no_attribute_of_the_repository_changes_a_byte(releases: Releases, tmp_path: Path) -> None:
