@@ -18,7 +18,7 @@ from hubtool.quantize.blas import needs_column_major, prefer_fast_blas
 from hubtool.quantize.choice import Choice
 from hubtool.quantize.components import Component
 from hubtool.quantize.loading import cast_as_declared, load_lazily
-from hubtool.quantize.running import RunningModel
+from hubtool.quantize.running import RunningModel, Use, float_places
 from hubtool.quantize.weights import PackedWeight, PlainWeight, StoredWeight
 
 if TYPE_CHECKING:
@@ -94,7 +94,22 @@ class Opening:
             # stays unevaluated: code that reads the weight's shape finds it, and the
             # skeleton's own copy is let go
             one.module.weight = weights[one.name].full()
-        return RunningModel(skeleton, components, weights, column_major=needs_column_major())
+        kind = _InTurn if self.streamed else RunningModel
+        return kind(skeleton, components, weights, column_major=needs_column_major())
+
+
+class _InTurn(RunningModel):
+    """Computes what goes into a component before its weight is read.
+
+    Left to itself, mlx reads and expands several weights ahead.
+    """
+
+    def _compute(self, use: Use) -> Any:
+        import mlx.core as mx
+
+        mx.eval([use.args[place] for place in float_places(use.args)])
+        mx.clear_cache()
+        return super()._compute(use)
 
 
 class _Shelf:
