@@ -57,7 +57,7 @@ def apply(
     console = open_console(json_output)
     client = open_hub(hub, console, patience_seconds=PATIENCE_SECONDS)
 
-    from hubtool.hub.budget import RateBudget, paced
+    from hubtool.hub.budget import RateBudget
     from hubtool.recard.apply import apply_plan, charge, require_this_hub
     from hubtool.recard.cache import QuantCache
     from hubtool.recard.journal import Journal
@@ -76,7 +76,6 @@ def apply(
     _start(console, waiting, ahead.seconds_for("commit", waiting))
     _ask(f"{'Propose' if pr else 'Send'} {waiting} changes?", yes)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(paced(budget))
         cache = stack.enter_context(QuantCache(client.endpoint))
         entries = apply_plan(
             client,
@@ -109,7 +108,7 @@ def undo(
     console = open_console(json_output)
     client = open_hub(hub, console, patience_seconds=PATIENCE_SECONDS)
 
-    from hubtool.hub.budget import RateBudget, paced
+    from hubtool.hub.budget import RateBudget
     from hubtool.recard.apply import charge, require_this_hub
     from hubtool.recard.cache import QuantCache
     from hubtool.recard.journal import Journal
@@ -129,7 +128,6 @@ def undo(
     _start(console, done, ahead.seconds_for("commit", done))
     _ask(f"Put back {done} cards?", yes)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(paced(budget))
         cache = stack.enter_context(QuantCache(client.endpoint))
         entries = undo_plan(
             client,

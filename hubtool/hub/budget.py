@@ -192,8 +192,10 @@ def purse_of(path: str) -> Purse | None:
 
 
 @contextlib.contextmanager
-def paced(budget: RateBudget) -> Iterator[None]:
+def paced(budget: RateBudget, *hooks: Callable[[Any], None]) -> Iterator[None]:
     """Every request of this process is paid from ``budget``, and none waits for ever.
+
+    ``hooks`` are shown every response as well, each one of a redirect among them.
 
     The client closes its session after a failed connection and makes another;
     the factory sees to it that the new one is paced as well.
@@ -205,7 +207,7 @@ def paced(budget: RateBudget) -> Iterator[None]:
         client = default_client_factory()
         client.timeout = ANSWER_SECONDS
         client.event_hooks["request"].append(budget.on_request)
-        client.event_hooks["response"].append(budget.on_response)
+        client.event_hooks["response"] += [budget.on_response, *hooks]
         return client
 
     set_client_factory(factory)

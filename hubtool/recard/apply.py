@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from hubtool.console import SILENT, Console
 from hubtool.errors import HubtoolError, RemoteMoved
+from hubtool.hub.budget import paced
 from hubtool.hub.endpoint import lasting_name
+from hubtool.hub.moved import refuse_moved
 from hubtool.recard.change import RepoPlan
 from hubtool.recard.journal import Entry, Journal, held
 from hubtool.recard.make import in_order
@@ -59,7 +61,7 @@ def apply_plan(
     by then is in the journal.
     """
     header = require_this_hub(hub, path)
-    with held(path):
+    with held(path), paced(budget, refuse_moved):
         journal = Journal(path)
         waiting = [plan.repo for plan in to_do(path, journal, only)]
         require_writable(hub, waiting, pull_requests=pull_requests)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from hubtool.errors import BaseGated, NotSignedIn, NoWritePermission, RepoNotFound
+from hubtool.errors import BaseGated, NotSignedIn, NoWritePermission, RemoteMoved, RepoNotFound
 
 if TYPE_CHECKING:
     from hubtool.hub.client import HubClient
@@ -53,6 +53,8 @@ def _may_write(hub: HubClient, repo: str) -> bool:
         hub.call(f"get permission to write to {repo}", lambda: hub.api.auth_check(repo, write=True))
     except (NoWritePermission, NotSignedIn, RepoNotFound, BaseGated):
         return False
+    except RemoteMoved:
+        return True  # nothing is sent there: sending finds the same, and tells it
     return True
 
 

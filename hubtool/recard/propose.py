@@ -10,7 +10,7 @@ from hubtool.hub.commit import send_commit
 from hubtool.hub.publish import leave_draft
 from hubtool.recard.content import unlike
 from hubtool.recard.journal import Entry
-from hubtool.recard.send import MARK, MOVED, STOPPING, Sending, additions
+from hubtool.recard.send import MARK, MOVED, STOPPING, Sending, additions, head_of
 
 if TYPE_CHECKING:
     from hubtool.recard.change import RepoPlan
@@ -44,7 +44,7 @@ def propose(run: Sending, plan: RepoPlan) -> Entry:
 
 
 def _propose(run: Sending, plan: RepoPlan) -> Entry:
-    if run.hub.head(plan.repo) != plan.head:
+    if head_of(run, plan.repo) != plan.head:
         return Entry(plan.repo, "moved", reason=MOVED)
     found = True
 

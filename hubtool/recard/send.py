@@ -48,8 +48,8 @@ def send(run: Sending, plan: RepoPlan) -> Entry:
         return _commit(run, plan)
     except STOPPING:
         raise
-    except RemoteMoved:
-        return Entry(plan.repo, "moved", reason=MOVED)
+    except RemoteMoved as error:
+        return Entry(plan.repo, "moved", reason=error.message)
     except HubtoolError as error:
         return Entry(plan.repo, "failed", reason=error.message)
 
@@ -82,11 +82,19 @@ def _commit(run: Sending, plan: RepoPlan) -> Entry:
         # ours, of a run that was killed or whose answer was lost, or somebody else's
         ours = _landed(run, plan)
         if ours is None:
-            raise
+            raise RemoteMoved(MOVED, "make a new plan") from None
         oid, found = ours, True
     texts = {one.path: one.after for one in plan.files if not one.binary}
     remember(run.cache, plan.repo, plan.head, oid, texts)
     return Entry(plan.repo, "done", commit=oid, found=found)
+
+
+def head_of(run: Sending, repo: str) -> str:
+    """The commit that main is at. Raises RemoteMoved for a repo that has another name now."""
+    found = run.hub.resolve_revision(repo)
+    if found.repo != repo:
+        raise RemoteMoved(f"it is called {found.repo} now", "make a new plan under that name")
+    return found.commit
 
 
 def was_there(operations: Sequence[CommitOperationAdd]) -> bool:

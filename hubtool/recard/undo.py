@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from hubtool.card.compose import CARD_FILE
 from hubtool.console import SILENT, Console
 from hubtool.errors import HubtoolError, RemoteMoved
+from hubtool.hub.budget import paced
 from hubtool.hub.commit import send_commit
+from hubtool.hub.moved import refuse_moved
 from hubtool.recard.apply import AHEAD, charge, ending_for_all, require_this_hub
 from hubtool.recard.change import FileChange, RepoPlan
 from hubtool.recard.content import remember, unlike
@@ -19,7 +21,7 @@ from hubtool.recard.journal import Entry, Journal, held
 from hubtool.recard.make import in_order
 from hubtool.recard.permission import require_writable
 from hubtool.recard.planfile import plans_of
-from hubtool.recard.send import STOPPING, Sending
+from hubtool.recard.send import STOPPING, Sending, head_of
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
@@ -53,7 +55,7 @@ def undo_plan(
     An open pull request is closed. Raises as ``apply_plan`` does.
     """
     header = require_this_hub(hub, path)
-    with held(path):
+    with held(path), paced(budget, refuse_moved):
         journal = Journal(path)
         done = {entry.repo: entry for entry in to_undo(journal, only)}
         direct = [repo for repo, entry in done.items() if entry.pull_request is None]
@@ -84,8 +86,6 @@ def _undo(run: Sending, plan: RepoPlan, done: Entry) -> Entry:
         entry = _restored(run, plan)
     except STOPPING:
         raise
-    except RemoteMoved:
-        return _left(plan, done, "it changed while it was being put back")
     except HubtoolError as error:
         return _left(plan, done, error.message)
     return entry if entry.state == "undone" else _left(plan, done, entry.reason)
@@ -117,7 +117,7 @@ def _closed(run: Sending, repo: str, address: str) -> bool:
 
 
 def _restore(run: Sending, plan: RepoPlan) -> Entry:
-    head = run.hub.resolve_revision(plan.repo).commit
+    head = head_of(run, plan.repo)
     changed, not_as_before = unlike(run.hub, plan.repo, plan.files, head)
     paths = {one.path for one in plan.files}
     telling = {CARD_FILE} & paths or paths

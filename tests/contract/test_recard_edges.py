@@ -294,6 +294,37 @@ def test_a_file_beside_the_card_that_somebody_changed_is_left_and_the_card_goes_
     assert bench.hub.running.store.read(repo, "main", "optiq/release.json") == b"{}"
 
 
+# --- moved ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pull_requests", [False, True])
+def test_a_repo_that_was_given_away_after_the_plan_is_not_written_to(
+    bench: Bench, pull_requests: bool
+) -> None:
+    repo = bench.seed("quant")
+    bench.plan(repo)
+    theirs = f"{bench.hub.org}-other/quant"
+    bench.hub.api().move_repo(repo, theirs)
+    [entry] = bench.apply(pull_requests=pull_requests)
+    assert (entry.state, entry.reason) == ("moved", "it goes by another name now")
+    assert bench.titles(theirs) == ["Add files", "initial commit"]
+    assert [*bench.hub.api().get_repo_discussions(theirs)] == []
+
+
+@pytest.mark.parametrize("pull_requests", [False, True])
+def test_undo_does_not_follow_a_repo_that_was_given_away(bench: Bench, pull_requests: bool) -> None:
+    repo = bench.seed("quant")
+    bench.plan(repo)
+    bench.apply(pull_requests=pull_requests)
+    theirs = f"{bench.hub.org}-other/quant"
+    bench.hub.api().move_repo(repo, theirs)
+    before = bench.titles(theirs)
+    [left] = bench.undo()
+    assert (left.state, left.reason) == ("left", "it goes by another name now")
+    assert bench.titles(theirs) == before
+    assert {one.status for one in bench.hub.api().get_repo_discussions(theirs)} <= {"open"}
+
+
 # --- permission -------------------------------------------------------------------
 
 
