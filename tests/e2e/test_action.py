@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from hubtool.localhub.faults import parse_fault
 from hubtool.localhub.oidc import Publisher
 from hubtool.localhub.server import RunningHub, start_local_hub
 from tests.support.action_runner import Run, Runner
+from tests.support.dispatch import pushed
 from tests.support.oidc_issuer import REQUEST_TOKEN, running_issuer
 from tests.support.release import BASE, CANARY, adopt_token, environment, files_holding, hubtool
 
@@ -76,8 +78,18 @@ class Maintainer:
             repo.remotes.origin.push(["main", name])
             return repo.head.commit.hexsha
 
-    def run(self, tag: str, *, token: str | None = CANARY, **extra: str) -> Run:
-        """The job of a pushed tag: a fresh machine, a fresh clone as actions/checkout leaves it."""
+    def run(
+        self,
+        tag: str,
+        *,
+        token: str | None = CANARY,
+        inputs: Mapping[str, str] | None = None,
+        **extra: str,
+    ) -> Run:
+        """The job that a pushed tag leads to: a fresh machine, a clone as actions/checkout leaves it.
+
+        ``inputs`` are laid over those that the workflow passes to the action.
+        """
         self.runs += 1
         place = self.folder / f"job-{self.runs}"
         workspace = place / "quants"
@@ -90,10 +102,6 @@ class Maintainer:
             "PYTHONPATH": str(ACTION.parents[2]),
             "HF_ENDPOINT": self.hub.url,
             "HF_HUB_DISABLE_XET": "1",
-            "GITHUB_REF": f"refs/tags/{tag}",
-            "GITHUB_REF_NAME": tag,
-            "GITHUB_REF_TYPE": "tag",
-            "GITHUB_SHA": commit,
             "GITHUB_REPOSITORY": "acme/quants",
             "GITHUB_SERVER_URL": "https://git.example",
             "RUNNER_GITHUB_TOKEN": GIT_CANARY,
@@ -101,8 +109,9 @@ class Maintainer:
         runner = Runner(
             place, cache=self.folder / "cache", artifacts=self.folder / f"artifacts-{self.runs}"
         )
-        inputs = {"extra-args": "--locked", **({"hf-token": token} if token else {})}
-        return runner.run(ACTION, inputs, workspace=workspace, env=env)
+        asked = pushed(tag, commit, place / "start", env)
+        given = {**asked.of_action("releases/tiny.yaml", token), **(inputs or {})}
+        return runner.run(ACTION, given, workspace=workspace, env={**env, **asked.env})
 
     def commits(self) -> list[Any]:
         """The quant's commits, newest first, without the one that made the repo."""
@@ -211,7 +220,8 @@ def test_the_first_tag_publishes_with_its_provenance(
     assert chart in run.summary
     assert run.installs[0].endswith(f"{ACTION}/../../..")
     assert run.installs[1].endswith("-r " + str(folder / "job-1/temp/hubtool-tools.txt"))
-    assert sorted(file.name.split("-")[1] for file in (folder / "cache").iterdir()) == [
+    kept = (folder / "cache/refs--heads--main").iterdir()
+    assert sorted(file.name.split("-")[1] for file in kept) == [
         "base",
         "measurement",
         "quant",
@@ -241,12 +251,14 @@ def test_a_new_score_file_re_cards_by_a_trusted_publisher_and_sends_no_weights(
     maintainer.tag("tiny/v2")
     store = maintainer.hub.store
     maintainer.hub.log.clear()
-    claims = {"repository": "acme/quants", "ref": "refs/tags/tiny/v2"}
+    claims = {"repository": "acme/quants", "ref": "refs/heads/main"}
     with running_issuer(claims) as issuer:
-        publisher = Publisher(issuer.address, {"repository": "acme/quants"})
+        publisher = Publisher(issuer.address, claims)
         store.accounts.trust(store.repos.get(QUANT), publisher, by="local")
         run = maintainer.run("tiny/v2", token=None, **issuer.environment)
     assert run.outcome == "success", run.log
+    for step in ("Restore the base", "Restore the measurement", "Restore the quant"):
+        assert run.steps[step].outputs["cache-hit"] == "true"
     newest, older = maintainer.commits()
     assert newest.title.startswith("Release tiny/v2: ")
     assert maintainer.tags() == {"tiny/v1": older.commit_id, "tiny/v2": newest.commit_id}
@@ -260,7 +272,8 @@ def test_a_new_score_file_re_cards_by_a_trusted_publisher_and_sends_no_weights(
     quantizing = run.log.split("::group::Quantizing")[1].split("::endgroup::")[0]
     assert "unchanged since" in quantizing
     assert not [one for one in maintainer.hub.log if f"/{BASE}/resolve/" in one.path]
-    no_secret_in(run, maintainer.folder / "cache", maintainer.folder / "job-1")
+    left = ("cache", "job-1", "artifacts-1")
+    no_secret_in(run, *(maintainer.folder / name for name in left))
     assert [mask for mask in run.masks if mask.startswith("hf_jwt_")]
 
 
@@ -283,7 +296,7 @@ def test_a_failing_check_is_annotated_and_stops_before_the_push(maintainer: Main
     assert "HT0701" in run.summary
     assert run.outputs["commit"] == ""
     # what was measured is kept all the same
-    kept = [file.name.split("-")[1] for file in (maintainer.folder / "cache").iterdir()]
+    kept = [file.name.split("-")[1] for file in (maintainer.folder / "cache").rglob("*.tar")]
     assert sorted(kept) == ["base", "measurement", "measurement", "quant", "quant"]
     no_secret_in(run, maintainer.folder / "artifacts-1")
 
@@ -313,6 +326,15 @@ def test_two_tags_at_once_end_as_two_clean_commits(maintainer: Maintainer) -> No
         card = maintainer.hub.store.read(QUANT, tag, "README.md").decode()
         assert f"{correct}.0%" in card
         assert maintainer.provenance(tag)["git_tag"] == tag
+
+
+def test_a_tag_that_moved_since_its_push_is_refused(maintainer: Maintainer) -> None:
+    run = maintainer.run("tiny/v1", inputs={"sha": "f" * 40})
+    assert run.outcome == "failure"
+    assert run.steps["Plan"].outcome == "skipped"
+    (told,) = run.annotations
+    assert (told.level, told.title) == ("error", "HT1005")
+    assert "was pushed at ffffffffffff" in told.text
 
 
 def base_commit(maintainer: Maintainer) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import yaml
 from git import Actor, Repo
 
 from hubtool.hub.publish import PublishPlan
@@ -14,6 +16,8 @@ from hubtool.localhub.server import RunningHub
 from hubtool.release.github import plan_summary
 from hubtool.release.new_repo import NAME, new_repository
 from tests.support.action_runner import Run, Runner
+from tests.support.dispatch import WORKFLOW, pushed
+from tests.support.expressions import Expression, truth
 from tests.support.release import BASE, CANARY, adopt_token, environment, files_holding, hubtool
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +56,9 @@ class Quants:
             repo.create_tag(name)
         self.env |= {"GITHUB_REF": f"refs/tags/{name}", "GITHUB_REF_NAME": name}
 
-    def job(self, workflow: str, job: str, **secrets: str) -> Run:
+    def job(
+        self, workflow: str, job: str, inputs: Mapping[str, str] | None = None, **secrets: str
+    ) -> Run:
         place = self.folder / f"{workflow}-{job}"
         runner = Runner(place, cache=self.folder / "cache", artifacts=self.folder / "artifacts")
         tools = place / "temp" / "python"
@@ -63,7 +69,9 @@ class Quants:
         )
         (tools / "gh").chmod(0o755)
         file = self.workspace / f".github/workflows/{workflow}.yml"
-        return runner.run_job(file, job, workspace=self.workspace, env=self.env, secrets=secrets)
+        return runner.run_job(
+            file, job, workspace=self.workspace, env=self.env, secrets=secrets, inputs=inputs
+        )
 
 
 @pytest.fixture
@@ -93,7 +101,11 @@ def test_ci_fails_until_the_manifest_is_locked_and_then_passes(quants: Quants) -
 def test_a_tag_becomes_a_matrix_of_its_manifests(quants: Quants) -> None:
     quants.commit()
     quants.tag("v1")
-    run = quants.job("release", "plan")
+    with Repo(quants.workspace) as repo:
+        commit = repo.head.commit.hexsha
+    asked = pushed("v1", commit, quants.folder / "start", quants.env)
+    assert (asked.branch, asked.inputs) == ("main", {"tag": "v1", "sha": commit})
+    run = quants.job("release", "plan", asked.inputs)
     assert run.outcome == "success", run.log
     assert run.outputs["count"] == "1"
     (job,) = json.loads(run.outputs["matrix"])["include"]
@@ -146,3 +158,22 @@ def test_the_summary_of_a_dry_run_has_the_figures_and_no_chart(prepared_work: Pa
     assert "| `README.md` | " in text
     assert "| Bits per weight, nominal (allocation only) | 5.00 |" in text
     assert "![" not in text
+
+
+def test_a_pushed_tag_only_starts_the_run_that_releases() -> None:
+    jobs = yaml.safe_load(WORKFLOW.read_text())["jobs"]
+
+    def begins(event: str) -> list[str]:
+        """The jobs that need no other one and run on this event."""
+        context = {"github": {"event_name": event}}
+        return [
+            name
+            for name, job in jobs.items()
+            if "needs" not in job and truth(Expression(job["if"], context, {}).value())
+        ]
+
+    assert begins("push") == ["start"]
+    assert begins("workflow_dispatch") == ["plan"]
+    assert jobs["release"]["needs"] == "plan"
+    assert jobs["start"]["permissions"] == {"actions": "write"}
+    assert [name for name, job in jobs.items() if "actions" in job["permissions"]] == ["start"]

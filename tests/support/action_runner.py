@@ -24,6 +24,7 @@ import yaml
 from tests.support.expressions import Expression, fill, text_of, truth
 
 STEP_SECONDS = 120
+DEFAULT_BRANCH = "main"
 _COMMAND = re.compile(
     r"::(?P<name>[a-z-]+)(?: (?P<properties>[^:]*(?::(?!:)[^:]*)*))?::(?P<text>.*)"
 )
@@ -105,11 +106,12 @@ class Runner:
         workspace: Path,
         env: Mapping[str, str],
         secrets: Mapping[str, str] | None = None,
+        inputs: Mapping[str, str] | None = None,
     ) -> Run:
         """Run a job of a workflow. ``workspace`` is what its checkout would leave."""
         definition = yaml.safe_load(workflow.read_text(encoding="utf-8"))
         job_definition = definition["jobs"][name]
-        contexts = {"inputs": {}, "secrets": dict(secrets or {})}
+        contexts = {"inputs": dict(inputs or {}), "secrets": dict(secrets or {})}
         shell = definition["defaults"]["run"]["shell"]
         job = _Job(self, workspace, {**env, **definition.get("env", {})}, contexts)
         steps = [{"shell": shell, **step} for step in job_definition["steps"]]
@@ -141,6 +143,7 @@ class _Job:
             "token": env.get("RUNNER_GITHUB_TOKEN", ""),
             "ref_name": env.get("GITHUB_REF_NAME", ""),
             "repository": env.get("GITHUB_REPOSITORY", ""),
+            "event": {"repository": {"default_branch": DEFAULT_BRANCH}},
             "run_attempt": "1",
         }
         self.contexts = {**contexts, "github": github}
@@ -276,9 +279,11 @@ class _Job:
         return Step("success")
 
     def restore(self, given: dict[str, str]) -> Step:
-        """actions/cache/restore: an exact key only."""
-        archive = self._archive(given["key"])
-        if not archive.is_file():
+        """actions/cache/restore: an exact key only, of the run's own ref or the default branch."""
+        refs = (self.env["GITHUB_REF"], f"refs/heads/{DEFAULT_BRANCH}")
+        found = (self._archive(ref, given["key"]) for ref in refs)
+        archive = next((one for one in found if one.is_file()), None)
+        if archive is None:
             return Step("success", {"cache-hit": ""})
         with tarfile.open(archive) as tar:
             tar.extractall(self.workspace, filter="data")
@@ -286,7 +291,8 @@ class _Job:
 
     def save(self, given: dict[str, str]) -> Step:
         """actions/cache/save: what is there of the paths; a key that exists is never replaced."""
-        archive = self._archive(given["key"])
+        archive = self._archive(self.env["GITHUB_REF"], given["key"])
+        archive.parent.mkdir(exist_ok=True)
         there = [path for path in given["path"].split() if (self.workspace / path).exists()]
         if archive.is_file() or not there:
             self._line(f"::warning::cache {given['key']} was not saved")
@@ -298,9 +304,10 @@ class _Job:
         partial.replace(archive)
         return Step("success")
 
-    def _archive(self, key: str) -> Path:
+    def _archive(self, ref: str, key: str) -> Path:
+        """Caches belong to the ref whose run made them."""
         assert re.fullmatch(r"[\w.-]{1,512}", key)
-        return self.runner.cache / f"{key}.tar"
+        return self.runner.cache / ref.replace("/", "--") / f"{key}.tar"
 
     def upload(self, given: dict[str, str]) -> Step:
         """actions/upload-artifact: globs below the workspace; hidden files only if asked for."""
