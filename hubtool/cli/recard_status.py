@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hubtool.cli.options import JsonOption
+from hubtool.cli.options import HubOption, JsonOption
 from hubtool.cli.output import open_console
 from hubtool.cli.recard_options import PlanArgument
+from hubtool.cli.session import open_hub
+
+if TYPE_CHECKING:
+    from hubtool.console import Console
+    from hubtool.recard.change import RepoPlan
+    from hubtool.recard.journal import Entry
 
 
 def status(
     plan: PlanArgument,
     diff: Annotated[bool, typer.Option("--diff", help="Print the diffs of what is open.")] = False,
+    hub: HubOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Say what became of each repo of a plan, from its journal. Asks no Hub.
+    """Say what became of each repo of a plan, from its journal.
+
+    The Hub is asked only for repos that were on their way when a run was killed.
 
     Example: hubtool recard status plan.json
     """
@@ -31,7 +41,7 @@ def status(
     read_plan_header(plan)
     journal, states = Journal(plan), Counter[str]()
     for one in plans_of(plan):
-        entry = journal.entries.get(one.repo)
+        entry = _looked_up(console, hub, plan, one, journal.entries.get(one.repo))
         state = entry.state if entry else "open"
         states[state] += 1
         where = (entry.pull_request or entry.commit or "") if entry else ""
@@ -45,3 +55,26 @@ def status(
             console.result(diff_of(one))
     console.data({"event": "status", **states})
     console.result(", ".join(f"{count} {state}" for state, count in states.items()) or "empty")
+
+
+def _looked_up(
+    console: Console, hub: str | None, plan: Path, one: RepoPlan, entry: Entry | None
+) -> Entry | None:
+    """The entry; of a repo whose commit got no answer, what the Hub says."""
+    if entry is None or entry.state != "sending":
+        return entry
+
+    from hubtool.errors import HubtoolError
+    from hubtool.hub.budget import RateBudget, paced
+    from hubtool.hub.moved import refuse_moved
+    from hubtool.recard.apply import require_this_hub
+    from hubtool.recard.arrived import arrived
+    from hubtool.recard.send import Sending
+
+    client = open_hub(hub, console)
+    budget = RateBudget.for_hub(client.endpoint)
+    try:
+        with paced(budget, refuse_moved):
+            return arrived(Sending(client, require_this_hub(client, plan), budget), one, entry)
+    except HubtoolError as error:
+        return dataclasses.replace(entry, reason=f"it may have arrived: {error.message}")

@@ -67,14 +67,19 @@ def apply_plan(
         require_writable(hub, waiting, pull_requests=pull_requests)
         charge(budget, journal)
         run = Sending(hub, header, budget, cache)
-        deliver = propose if pull_requests else send
+
+        def one(plan: RepoPlan) -> Entry:
+            budget.spend("commit")
+            journal.add(Entry(plan.repo, "sending", pull_request="" if pull_requests else None))
+            return journal.add(propose(run, plan) if pull_requests else send(run, plan))
+
         total = len(waiting)
         with ThreadPoolExecutor(workers) as pool, console.task("applying", total, "repos") as task:
             plans = to_do(path, journal, only)
             try:
                 done = in_order(
                     pool,
-                    ending_for_all(budget, lambda plan: journal.add(deliver(run, plan))),
+                    ending_for_all(budget, one),
                     plans,
                     max(AHEAD, 2 * workers),
                 )

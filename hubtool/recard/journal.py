@@ -15,13 +15,14 @@ from typing import Literal
 
 from hubtool.errors import TargetExists, WorkFolderBusy
 
-State = Literal["done", "moved", "failed", "undone", "left"]
+State = Literal["sending", "done", "moved", "failed", "undone", "left"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
     """What became of a repo. ``commit`` and ``pull_request`` (its address) if there is one.
 
+    ``sending``: it may have arrived, or not; ``pull_request`` is empty then for one to be opened.
     ``at`` is seconds since the epoch; ``found``: an earlier try had sent it already.
     """
 

@@ -19,11 +19,12 @@ OPEN = ("open", "draft")
 
 
 @dataclasses.dataclass(frozen=True)
-class _Proposal:
-    """An open pull request of ours, and the commit that it is at."""
+class Proposal:
+    """An open pull request of ours, and the commit that it is at; ``newest``: what that says."""
 
     number: int
     head: str
+    newest: str = ""
 
 
 def propose(run: Sending, plan: RepoPlan) -> Entry:
@@ -33,7 +34,6 @@ def propose(run: Sending, plan: RepoPlan) -> Entry:
     committed to is left as it is.
     """
     try:
-        run.budget.spend("commit")
         return _propose(run, plan)
     except STOPPING:
         raise
@@ -48,28 +48,28 @@ def _propose(run: Sending, plan: RepoPlan) -> Entry:
         return Entry(plan.repo, "moved", reason=MOVED)
     found = True
 
-    def once() -> _Proposal:
+    def once() -> Proposal:
         nonlocal found
-        open_one = _open_one(run, plan.repo)
+        open_one = open_proposal(run, plan.repo)
         if open_one is None:
             found = False
             info = _commit(run, plan, parent=plan.head, create_pr=True)
-            return _Proposal(int(str(info.pr_url).rsplit("/", 1)[1]), str(info.oid))
+            return Proposal(int(str(info.pr_url).rsplit("/", 1)[1]), str(info.oid))
         written, _ = unlike(run.hub, plan.repo, plan.files, open_one.head)
         if not written:
             return open_one
         found = False
         revision = f"refs/pr/{open_one.number}"
         info = _commit(run, plan, parent=open_one.head, revision=revision)
-        return _Proposal(open_one.number, str(info.oid))
+        return Proposal(open_one.number, str(info.oid))
 
     proposal = run.hub.call(f"propose a change to {plan.repo}", once)
-    address = _address(run, plan.repo, proposal.number)
+    address = address_of(run, plan.repo, proposal.number)
     leave_draft(run.hub, plan.repo, address)
     return Entry(plan.repo, "done", commit=proposal.head, pull_request=address, found=found)
 
 
-def _open_one(run: Sending, repo: str) -> _Proposal | None:
+def open_proposal(run: Sending, repo: str) -> Proposal | None:
     """The pull request of ours that is open, whichever plan made it, whatever its title.
 
     Raises RemoteMoved if somebody else committed to it.
@@ -86,13 +86,13 @@ def _open_one(run: Sending, repo: str) -> _Proposal | None:
         if not any(marked):
             continue
         if not all(marked):
-            address = _address(run, repo, number)
+            address = address_of(run, repo, number)
             raise RemoteMoved(f"somebody else committed to {address}", "merge or close it first")
-        return _Proposal(number, str(own[0].commit_id))
+        return Proposal(number, str(own[0].commit_id), f"{own[0].title}\n{own[0].message}")
     return None
 
 
-def _address(run: Sending, repo: str, number: int) -> str:
+def address_of(run: Sending, repo: str, number: int) -> str:
     return f"{run.hub.endpoint}/{repo}/discussions/{number}"
 
 

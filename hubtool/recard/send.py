@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 LOOK_BACK = 20  # commits to look through for ours
 MARK = "hubtool recard"  # begins the description of every commit of a plan; its id follows
 MOVED = "it changed since the plan was made"
+SAID_ALREADY = "somebody else wrote the same there already"
 STOPPING = (HubUnreachable, NotSignedIn, InterruptedRun)  # the run ends; nothing is said of a repo
 
 
@@ -44,7 +45,6 @@ class Sending:
 def send(run: Sending, plan: RepoPlan) -> Entry:
     """Commit the change to main, unless it is there. Raises HubUnreachable, NotSignedIn."""
     try:
-        run.budget.spend("commit")
         return _commit(run, plan)
     except STOPPING:
         raise
@@ -76,14 +76,13 @@ def _commit(run: Sending, plan: RepoPlan) -> Entry:
 
     try:
         oid, found = run.hub.call(f"commit to {plan.repo}", commit)
-        if found:
-            oid = _landed(run, plan) or oid
     except RemoteMoved:
-        # ours, of a run that was killed or whose answer was lost, or somebody else's
-        ours = _landed(run, plan)
+        oid, found = "", True
+    if found:  # ours, of a run that was killed or whose answer was lost, or somebody else's
+        ours = landed(run, plan)
         if ours is None:
-            raise RemoteMoved(MOVED, "make a new plan") from None
-        oid, found = ours, True
+            raise RemoteMoved(SAID_ALREADY if oid else MOVED, "make a new plan")
+        oid = ours
     texts = {one.path: one.after for one in plan.files if not one.binary}
     remember(run.cache, plan.repo, plan.head, oid, texts)
     return Entry(plan.repo, "done", commit=oid, found=found)
@@ -102,7 +101,7 @@ def was_there(operations: Sequence[CommitOperationAdd]) -> bool:
     return not any(getattr(one, "_is_committed", True) for one in operations)
 
 
-def _landed(run: Sending, plan: RepoPlan) -> str | None:
+def landed(run: Sending, plan: RepoPlan) -> str | None:
     """Our commit among the newest of main."""
     commits = run.hub.call(
         f"list the commits of {plan.repo}",

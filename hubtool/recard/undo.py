@@ -15,12 +15,14 @@ from hubtool.hub.budget import paced
 from hubtool.hub.commit import send_commit
 from hubtool.hub.moved import refuse_moved
 from hubtool.recard.apply import AHEAD, charge, ending_for_all, require_this_hub
+from hubtool.recard.arrived import arrived
 from hubtool.recard.change import FileChange, RepoPlan
 from hubtool.recard.content import remember, unlike
 from hubtool.recard.journal import Entry, Journal, held
 from hubtool.recard.make import in_order
 from hubtool.recard.permission import require_writable
 from hubtool.recard.planfile import plans_of
+from hubtool.recard.propose import OPEN
 from hubtool.recard.send import STOPPING, Sending, head_of
 
 if TYPE_CHECKING:
@@ -32,11 +34,11 @@ if TYPE_CHECKING:
 
 
 def to_undo(journal: Journal, only: Collection[str] = ()) -> list[Entry]:
-    """What the journal says was done and not put back."""
+    """What the journal says was done, or may have been, and was not put back."""
     return [
         entry
         for entry in journal.entries.values()
-        if entry.state in ("done", "left") and (not only or entry.repo in only)
+        if entry.state in ("sending", "done", "left") and (not only or entry.repo in only)
     ]
 
 
@@ -60,6 +62,7 @@ def undo_plan(
         done = {entry.repo: entry for entry in to_undo(journal, only)}
         direct = [repo for repo, entry in done.items() if entry.pull_request is None]
         require_writable(hub, direct)
+        require_writable(hub, [*done.keys() - {*direct}], pull_requests=True)
         charge(budget, journal)
         run = Sending(hub, header, budget, cache)
         plans = (plan for plan in plans_of(path) if plan.repo in done)
@@ -79,15 +82,18 @@ def undo_plan(
                 budget.stop()
 
 
-def _undo(run: Sending, plan: RepoPlan, done: Entry) -> Entry:
+def _undo(run: Sending, plan: RepoPlan, known: Entry) -> Entry:
     try:
+        done = arrived(run, plan, known)
+        if done is None:
+            return Entry(plan.repo, "undone", reason="nothing of it had arrived", found=True)
         if done.pull_request and _closed(run, plan.repo, done.pull_request):
             return Entry(plan.repo, "undone", pull_request=done.pull_request, found=True)
         entry = _restored(run, plan)
     except STOPPING:
         raise
     except HubtoolError as error:
-        return _left(plan, done, error.message)
+        return _left(plan, known, error.message)
     return entry if entry.state == "undone" else _left(plan, done, entry.reason)
 
 
@@ -105,10 +111,19 @@ def _restored(run: Sending, plan: RepoPlan) -> Entry:
 
 
 def _closed(run: Sending, repo: str, address: str) -> bool:
-    """Close the pull request; False if it was merged."""
+    """Close the pull request; False if it was merged.
+
+    Raises RemoteMoved where another plan, or a person, has committed to it since.
+    """
     number = int(address.rsplit("/", 1)[1])
     read = run.hub.call(f"read {address}", lambda: run.hub.api.get_discussion_details(repo, number))
-    if read.status in ("open", "draft"):
+    if read.status in OPEN:
+        history = run.hub.call(
+            f"list the commits of {address}",
+            lambda: run.hub.api.list_repo_commits(repo, revision=f"refs/pr/{number}"),
+        )
+        if run.mark not in f"{history[0].title}\n{history[0].message}":
+            raise RemoteMoved("its pull request was committed to since", "close it on its page")
         run.hub.call(
             f"close {address}",
             lambda: run.hub.api.change_discussion_status(repo, number, "closed"),
@@ -126,6 +141,8 @@ def _restore(run: Sending, plan: RepoPlan) -> Entry:
     if CARD_FILE in changed:
         return Entry(plan.repo, "left", reason="its card was changed since")
     ours = [one for one in plan.files if one.path not in changed]
+    if not ours:
+        return Entry(plan.repo, "left", reason="all of it was changed since")
     run.budget.spend("commit")
     info = run.hub.call(
         f"put back the card of {plan.repo}",
@@ -153,4 +170,6 @@ def _back(
     if one.before is not None:
         return CommitOperationAdd(one.path, one.before.encode())
     old = run.hub.read_bytes(plan.repo, one.path, plan.head)
-    return CommitOperationAdd(one.path, old or b"")
+    if old is None:
+        raise RemoteMoved(f"{one.path} of before is not to be had", "put it back by hand")
+    return CommitOperationAdd(one.path, old)

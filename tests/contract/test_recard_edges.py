@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,14 +15,14 @@ from hubtool.artifact.stats import stats_of_folder
 from hubtool.checks.card import check as check_card
 from hubtool.checks.remote import fetch_subject
 from hubtool.console import SILENT
-from hubtool.errors import HubUnreachable, NoWritePermission, QuotaSpent
+from hubtool.errors import HubUnreachable, NotSignedIn, NoWritePermission, QuotaSpent
 from hubtool.hub.budget import RateBudget
 from hubtool.hub.client import HubClient
 from hubtool.hub.retry import RetryPolicy
 from hubtool.localhub.faults import Fault
 from hubtool.recard.apply import apply_plan
 from hubtool.recard.change import RepoPlan, Wish
-from hubtool.recard.journal import Entry, Journal
+from hubtool.recard.journal import Entry, Journal, journal_of
 from hubtool.recard.licence import Licences
 from hubtool.recard.make import in_order, plan_all
 from hubtool.recard.permission import require_writable
@@ -82,6 +81,10 @@ class Bench:
     def undo(self, file: str = "plan.json") -> list[Entry]:
         budget = RateBudget.for_hub(self.hub.url)
         return [*undo_plan(self.client, self.folder / file, budget=budget)]
+
+    @property
+    def journal_path(self) -> Path:
+        return journal_of(self.folder / "plan.json")
 
     def card(self, repo: str, revision: str = "main") -> str:
         return self.hub.running.store.read(repo, revision, "README.md").decode()
@@ -294,6 +297,75 @@ def test_a_file_beside_the_card_that_somebody_changed_is_left_and_the_card_goes_
     assert bench.hub.running.store.read(repo, "main", "optiq/release.json") == b"{}"
 
 
+# --- killed -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pull_requests", [False, True])
+def test_undo_finds_what_a_killed_run_had_sent(bench: Bench, pull_requests: bool) -> None:
+    repos = [bench.seed("sent"), bench.seed("not-sent")]
+    before = [bench.card(repo) for repo in repos]
+    bench.plan(*repos)
+    bench.apply(only=repos[:1], pull_requests=pull_requests)
+    way = Entry("", "sending", pull_request="" if pull_requests else None)
+    bench.journal_path.unlink()
+    for repo in repos:  # what is there after a kill between the answer and its line
+        Journal(bench.folder / "plan.json").add(dataclasses.replace(way, repo=repo))
+    sent, other = bench.undo()
+    assert (sent.state, other.state, other.reason) == (
+        "undone",
+        "undone",
+        "nothing of it had arrived",
+    )
+    assert [bench.card(repo) for repo in repos] == before
+    assert len(bench.titles(repos[0])) == (2 if pull_requests else 4)
+    assert [one.status for one in bench.hub.api().get_repo_discussions(repos[0])] == (
+        ["closed"] if pull_requests else []
+    )
+
+
+def test_a_commit_is_in_the_journal_before_it_is_sent(bench: Bench) -> None:
+    repo = bench.seed("quant")
+    bench.plan(repo)
+    with bench.faults(Fault("commit", status=401, nth=1)), pytest.raises(NotSignedIn):
+        bench.apply()
+    assert Journal(bench.folder / "plan.json").entries[repo].state == "sending"
+
+
+def test_what_a_person_wrote_alike_is_not_ours_to_undo(bench: Bench) -> None:
+    repo = bench.seed("quant")
+    plan = only(bench.plan(repo))
+    for one in plan.files:
+        bench.hub.api().upload_file(
+            path_or_fileobj=one.content, path_in_repo=one.path, repo_id=repo, commit_message="Mine"
+        )
+    [entry] = bench.apply()
+    assert (entry.state, entry.commit) == ("moved", None)
+    assert bench.undo() == []
+
+
+def test_a_pull_request_that_another_plan_brought_up_to_date_is_left(bench: Bench) -> None:
+    repo = bench.seed("quant", hubtool_made)
+    bench.plan(repo)
+    bench.apply(pull_requests=True)
+    bench.plan(repo, charts=True, file="second.json")
+    bench.apply("second.json", pull_requests=True)
+    [left] = bench.undo()
+    assert (left.state, left.reason) == ("left", "its pull request was committed to since")
+    [back] = bench.undo("second.json")
+    assert back.state == "undone"
+
+
+def test_a_token_that_may_only_read_closes_no_pull_request(bench: Bench) -> None:
+    repo = bench.seed("quant")
+    bench.plan(repo)
+    bench.apply(pull_requests=True)
+    token = bench.hub.running.store.mint_token("local", "read")
+    bench.client = HubClient(endpoint=bench.hub.url, token=token)
+    with pytest.raises(NoWritePermission):
+        bench.undo()
+    assert [one.status for one in bench.hub.api().get_repo_discussions(repo)] == ["open"]
+
+
 # --- moved ------------------------------------------------------------------------
 
 
@@ -377,7 +449,7 @@ def test_a_commit_costs_three_requests(bench: Bench) -> None:
         f"models/{repo}/preupload/main",
         f"models/{repo}/commit/main",
     ]
-    assert json.loads(Journal(bench.folder / "plan.json").path.read_text())["state"] == "done"
+    assert Journal(bench.folder / "plan.json").entries[repo].state == "done"
 
 
 # --- what is no quant, or cannot be read -------------------------------------------
