@@ -204,22 +204,25 @@ def lay_out(
         provenance=provenance,
         scores=scores,
         licence_texts=licence_texts,
-        notice=_notice(facts, wish, licence_texts),
+        notice=notice_of(facts, wish.notice, licence_texts),
         facts=facts,
         components=stats.components,
     )
 
 
-def _notice(facts: CardFacts, wish: CardWish, licence_texts: dict[str, bytes]) -> dict[str, bytes]:
+def notice_of(
+    facts: CardFacts, own: str | None, licence_texts: dict[str, bytes]
+) -> dict[str, bytes]:
     """Path -> content of the file with the lines that licences of the chain print for it.
 
-    Our change notice stands apart from them. Empty where no licence asks, where the base's own
-    files say it already, and where a card is rendered anew without the texts: what is there stays.
+    ``own`` is the line that a manifest gives. Our change notice stands apart from the lines.
+    Empty where no licence asks, where the base's own files say it already, and where a card
+    is rendered anew without the texts: what is there stays.
     """
     asking = [one for one in (facts.licence, *facts.also_bound_by) if asks_for_notice(one)]
-    if not asking or not (licence_texts or wish.notice):
+    if not asking or not (licence_texts or own):
         return {}
-    given = [wish.notice.strip()] if wish.notice else []
+    given = [own.strip()] if own else []
     printed = [line for one in asking for line in lines_of(_own_texts(one, licence_texts))]
     copied = {path: text.decode("utf-8", "replace") for path, text in licence_texts.items()}
     lines = missing_lines(given or printed, [copied[path] for path in copied if is_notice(path)])

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import threading
 from collections.abc import Sequence
+from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from hubtool.base.lineage import licence_chain
@@ -43,21 +44,30 @@ class FoundLicence:
 
 
 class Licences:
-    """Looks every base up once, at the head of its main."""
+    """Looks every base up once, at the head of its main; what it found, or could not, stays."""
 
     def __init__(self, hub: HubClient, accepted: Sequence[str], console: Console) -> None:
         self._hub, self._accepted, self._console = hub, tuple(accepted), console
-        self._found: dict[str, FoundLicence] = {}
+        self._found: dict[str, Future[FoundLicence]] = {}
         self._lock = threading.Lock()
 
-    def of_base(self, base_repo: str, org: str) -> FoundLicence:
-        """The licence of quants of ``base_repo`` in ``org``. Raises as a release's resolve does."""
-        with self._lock:
-            if base_repo not in self._found:
-                self._found[base_repo] = self._look_up(base_repo, org)
-            return self._found[base_repo]
+    def of_base(self, base_repo: str) -> FoundLicence:
+        """The licence of quants of ``base_repo``. Raises as a release's resolve does.
 
-    def _look_up(self, base_repo: str, org: str) -> FoundLicence:
+        Thread-safe: who asks for a base that another thread looks up waits for that.
+        """
+        with self._lock:
+            mine = base_repo not in self._found
+            future = self._found.setdefault(base_repo, Future())
+        if mine:
+            try:
+                future.set_result(self._look_up(base_repo))
+            except BaseException as error:
+                future.set_exception(error)
+                raise
+        return future.result()
+
+    def _look_up(self, base_repo: str) -> FoundLicence:
         chain = licence_chain(self._hub, base_repo, None, self._console)
         terms = require_licence(settle(chain, self._accepted))
         require_accepted(terms, self._accepted)

@@ -24,15 +24,23 @@ from hubtool.card.provenance import (
 )
 from hubtool.card.render import RenderedCard, escape_markdown, render_card
 from hubtool.card.templates import template_sha256
-from hubtool.errors import CardMetadataInvalid, HubtoolError, StatsDisagree
+from hubtool.card.write import notice_of
+from hubtool.errors import (
+    CardMetadataInvalid,
+    HubtoolError,
+    HubUnreachable,
+    NotSignedIn,
+    StatsDisagree,
+)
 from hubtool.licences.declared import HUB_HOME
+from hubtool.licences.notices import missing_lines
 from hubtool.recard.change import FileChange, RepoPlan, Wish
 from hubtool.recard.describe import changes_of
 from hubtool.recard.select import HUBTOOL_FILE, Candidate, Skipped
 
 if TYPE_CHECKING:
     from hubtool.hub.client import HubClient
-    from hubtool.recard.licence import Licences
+    from hubtool.recard.licence import FoundLicence, Licences
     from hubtool.recard.read import RemoteQuant
 
 LICENCE_BLOCK = "license"
@@ -47,7 +55,8 @@ def plan_repo(
 ) -> RepoPlan | Skipped:
     """What ``wish`` changes in this repo, or why it is left as it is.
 
-    Asks the Hub only for licences, if ``wish`` includes them.
+    Asks the Hub only for licences, if ``wish`` includes them; raises HubUnreachable and
+    NotSignedIn then.
     """
     if not quant.stats.weights_bytes:
         return Skipped(quant.repo, "it has no model*.safetensors: nothing to state")
@@ -55,6 +64,8 @@ def plan_repo(
         return Skipped(quant.repo, "none of its weights are quantized: it is no quant", "not ours")
     try:
         return _Planned(hub, candidate, quant, wish, licences).plan()
+    except (HubUnreachable, NotSignedIn):
+        raise
     except HubtoolError as error:
         return Skipped(quant.repo, error.message)
 
@@ -77,12 +88,11 @@ class _Planned:
 
     def plan(self) -> RepoPlan:
         provenance = self._provenance()
-        texts: dict[str, bytes] = {}
-        if self._wish.include_licence and self._licences:
-            found = self._licences.of_base(provenance.base_repo, self._quant.repo.split("/")[0])
-            provenance, texts = found.of(provenance), found.texts
+        found = self._licence(provenance.base_repo)
+        texts = found.texts if found else {}
+        provenance = found.of(provenance) if found else provenance
         facts = self._facts(provenance)
-        metadata, withheld = self._metadata(facts)
+        metadata, withheld = self._metadata(facts, licence_known=found is not None)
         rendered = render_card(
             facts,
             template=self._wish.template,
@@ -94,7 +104,7 @@ class _Planned:
             left_alone=(LICENCE_BLOCK,) if withheld else (),
         )
         _require_valid(rendered.text)
-        files = [*self._licence_files(texts)]
+        files = [*self._licence_files(texts), *self._notice(facts, texts)]
         if rendered.text != self._quant.readme or files:
             files += self._pictures(facts) if self._wish.part != "metadata" else []
             files += self._release(provenance, facts, files)
@@ -111,6 +121,18 @@ class _Planned:
             warnings=tuple(self._warnings),
             licence_withheld=withheld,
         )
+
+    def _licence(self, base_repo: str) -> FoundLicence | None:
+        """What the base declares now, if it is asked for. A base that cannot be read is told."""
+        if not self._wish.include_licence or self._licences is None:
+            return None
+        try:
+            return self._licences.of_base(base_repo)
+        except (HubUnreachable, NotSignedIn):
+            raise
+        except HubtoolError as error:
+            self._warnings.append(f"its licence is left as it is: {error.message}")
+            return None
 
     # --- facts -----------------------------------------------------------------
 
@@ -186,14 +208,15 @@ class _Planned:
             return facts
         return with_charts(facts, self._row.files.__contains__)
 
-    def _metadata(self, facts: CardFacts) -> tuple[dict[str, Any], bool]:
+    def _metadata(self, facts: CardFacts, *, licence_known: bool) -> tuple[dict[str, Any], bool]:
         """(front matter, whether a licence that the card says otherwise was left as it is)."""
         wanted, found = build_metadata(facts), self._card.data
         differs = [key for key in LICENCE_KEYS if found.get(key) != wanted.get(key)]
-        if not differs or self._wish.include_licence:
+        if not differs or licence_known:
             return wanted, False
         said = ", ".join(f"{key} {found.get(key)!r} and not {wanted.get(key)!r}" for key in differs)
-        self._warnings.append(f"the card says {said}: --include-licence changes it")
+        hint = "" if self._wish.include_licence else ": --include-licence changes it"
+        self._warnings.append(f"the card says {said}{hint}")
         kept = {key: found[key] for key in LICENCE_KEYS if key in found}
         return {key: value for key, value in wanted.items() if key not in LICENCE_KEYS} | kept, True
 
@@ -241,6 +264,19 @@ class _Planned:
                 if there == content:
                     continue
             changed.append(self._binary(path, content))
+        return changed
+
+    def _notice(self, facts: CardFacts, texts: dict[str, bytes]) -> list[FileChange]:
+        """The file that some licences ask for; what a file of that name says already stays."""
+        changed = []
+        for path, content in notice_of(facts, None, texts).items():
+            there = b""
+            if path in self._row.files:
+                there = self._hub.read_bytes(self._quant.repo, path, self._quant.commit) or b""
+            lines = content.decode().split("\n\n")[0].splitlines()
+            if missing_lines(lines, [there.decode("utf-8", "replace")]):
+                above = there.rstrip() + b"\n\n" if there.strip() else b""
+                changed.append(self._binary(path, above + content))
         return changed
 
     def _binary(self, path: str, content: bytes) -> FileChange:

@@ -113,12 +113,12 @@ def only(found: list[RepoPlan | Skipped]) -> RepoPlan:
 # --- licences -------------------------------------------------------------------
 
 
-def base_with(bench: Bench, licence: str) -> str:
+def base_with(bench: Bench, licence: str, text: str = APACHE) -> str:
     base = f"{bench.hub.org}/base"
     folder = bench.folder / "base"
     folder.mkdir()
     (folder / "README.md").write_text(f"---\nlicense: {licence}\n---\n# Base\n")
-    (folder / "LICENSE").write_text(APACHE)
+    (folder / "LICENSE").write_text(text)
     bench.hub.running.store.seed_repo(base, folder)
     return base
 
@@ -156,6 +156,57 @@ def test_a_card_that_says_another_licence_than_our_records_is_told_and_left(benc
     assert plan.licence_withheld
     assert "license: apache-2.0" in plan.files[0].after
     assert any("--include-licence changes it" in warning for warning in plan.warnings)
+
+
+def quant_of(bench: Bench, base: str, name: str = "quant", **files: str) -> str:
+    def make(folder: Path, repo: str) -> None:
+        uniform(folder, repo)
+        (folder / "README.md").write_text(mlx_lm_card(repo, base=base, licence="mit"))
+        for path, text in files.items():
+            (folder / path).write_text(text)
+
+    return bench.seed(name, make)
+
+
+@pytest.mark.parametrize("own", ["", "Mine\n"])
+def test_a_licence_that_asks_for_a_notice_brings_it(bench: Bench, own: str) -> None:
+    line = "Tiny Model is made available under the Tiny Community License, Copyright (c) Tiny."
+    text = f"Gemma Terms of Use\nKeep a text file named “Notice” that reads: “{line}” with it.\n"
+    base = base_with(bench, "gemma", text)
+    repo = quant_of(bench, base, **({"Notice": own} if own else {}))
+    plan = only(bench.plan(repo, include_licence=True))
+    [notice] = [one for one in plan.files if one.path == "Notice"]
+    assert notice.content.decode().startswith(f"{own}\n{line}\n" if own else f"{line}\n")
+    assert [one.state for one in bench.apply()] == ["done"]
+    assert only(bench.plan(repo, include_licence=True, file="again.json")).files == ()
+    assert [one.state for one in bench.undo()] == ["undone"]
+    store = bench.hub.running.store
+    assert ("Notice" in store.tree(repo)) == bool(own)
+    assert not own or store.read(repo, "main", "Notice") == own.encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(503, HubUnreachable), (429, QuotaSpent), (401, NotSignedIn)]
+)
+def test_a_licence_that_nobody_answers_for_ends_the_plan(
+    bench: Bench, status: int, error: type[Exception]
+) -> None:
+    base = base_with(bench, "apache-2.0")
+    repo = quant_of(bench, base)
+    with bench.faults(Fault(f"/api/models/{base}*", status=status)), pytest.raises(error):
+        bench.plan(repo, include_licence=True)
+    assert not (bench.folder / "plan.json").exists()
+
+
+def test_a_base_that_cannot_be_read_costs_its_licence_only_and_is_asked_once(bench: Bench) -> None:
+    repos = [quant_of(bench, "lab/gone", name) for name in ("one", "two")]
+    start = len(bench.hub.running.log)
+    for plan in bench.plan(*repos, include_licence=True):
+        assert isinstance(plan, RepoPlan)
+        assert "license: mit" in plan.files[0].after
+        assert any("its licence is left as it is" in one for one in plan.warnings)
+    asked = [one.path for one in bench.hub.running.log[start:]]
+    assert asked.count("/api/models/lab/gone") == 1
 
 
 # --- selection ------------------------------------------------------------------
