@@ -35,7 +35,10 @@ def plan(
     ] = None,
     repo: Annotated[
         list[str] | None,
-        typer.Option(help="A quant by its id, whoever made it; repeatable.", metavar="ORG/NAME"),
+        typer.Option(
+            help="A quant by its id, whoever made it, in addition to --org; repeatable.",
+            metavar="ORG/NAME",
+        ),
     ] = None,
     from_file: Annotated[
         Path | None, typer.Option(help="File with such ids, one a line.", metavar="LIST")
@@ -79,20 +82,22 @@ def plan(
     Of an organisation, only quants that hubtool or mlx-optiq made are looked at; all others
     must be named. Facts come from headers and small files, and are kept for the next plan.
 
+    Exit code 1 if no model was found.
+
     Example: hubtool recard plan --org my-org --match '*-OptiQ-*' --html plan.html
     """
     console = open_console(json_output)
     wanted = _selection(org, match, repo or (), from_file)
     wish = _wish(template, brand, only, overwrite_edited, include_licence, charts)
+    _require_places(out, html)
     client = open_hub(hub, console, patience_seconds=PATIENCE_SECONDS)
 
     from hubtool.hub.budget import RateBudget, paced
     from hubtool.recard.cache import QuantCache
-    from hubtool.recard.journal import require_unused
     from hubtool.recard.licence import Licences
     from hubtool.recard.make import Tally, plan_all
     from hubtool.recard.page import DiffPage
-    from hubtool.recard.planfile import PlanWriter, new_header
+    from hubtool.recard.planfile import PlanWriter, new_header, require_unused
 
     require_unused(out)
     asked = {**dataclasses.asdict(wanted), **dataclasses.asdict(wish)}
@@ -159,6 +164,7 @@ def _finish(
     console.result(f"{tally.words}; plan written to {out}")
     if not tally.listed:
         console.note("no model was found: check the name, and that the token sees its repos")
+        raise typer.Exit(1)
     if tally.licences:
         console.note(f"licences change in {tally.licences}: `apply` shows them first")
     if tally.licences_withheld:
@@ -171,6 +177,20 @@ def _finish(
         console.note(f"next: {look}hubtool recard apply {out}")
 
 
+def _require_places(out: Path, html: Path | None) -> None:
+    """Raise for places that could not be written at the end, before the work is done."""
+    for option, place in (("--out", out), ("--html", html)):
+        if place is None:
+            continue
+        above = next(one for one in place.absolute().parents if one.exists())
+        if place.is_dir() or not above.is_dir():
+            which = place if place.is_dir() else above
+            wrong = "a folder" if place.is_dir() else "no folder"
+            raise typer.BadParameter(f"{which} is {wrong}: {option} takes a file")
+    if html is not None and html.absolute() == out.absolute():
+        raise typer.BadParameter("--out and --html name the same file")
+
+
 def _selection(
     org: str | None, match: str | None, repos: Iterable[str], from_file: Path | None
 ) -> Selection:
@@ -179,6 +199,8 @@ def _selection(
     named = (*repos, *_listed(from_file))
     if not org and not named:
         raise typer.BadParameter("name an organisation with --org, or quants with --repo")
+    if org and "/" in org:
+        raise typer.BadParameter(f"{org!r} is no organisation: --repo takes ORG/NAME")
     if match and not org:
         raise typer.BadParameter("--match chooses among the quants of --org")
     wrong = next((one for one in named if not _is_id(one)), None)
@@ -225,4 +247,11 @@ def _listed(file: Path | None) -> list[str]:
 
 
 def _is_id(text: str) -> bool:
-    return text.count("/") == 1 and all(text.split("/"))
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(text)
+    except HFValidationError:
+        return False
+    return text.count("/") == 1

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from hubtool.errors import TargetExists, WorkFolderBusy
+from hubtool.recard.planfile import journal_of, read_plan_header
 
 State = Literal["sending", "done", "moved", "failed", "undone", "left"]
 
@@ -33,20 +34,6 @@ class Entry:
     reason: str = ""
     found: bool = False
     at: float = 0.0
-
-
-def journal_of(plan: Path) -> Path:
-    """``plan.json`` -> ``plan.journal.jsonl``."""
-    return plan.with_name(f"{plan.stem}.journal.jsonl")
-
-
-def require_unused(plan: Path) -> None:
-    """Raise TargetExists for the place of a plan that was applied: its undo would be lost."""
-    if journal_of(plan).is_file():
-        raise TargetExists(
-            f"{plan} was applied, and {journal_of(plan).name} beside it says to which repos",
-            "name another file with --out; both are needed to undo or to finish that plan",
-        )
 
 
 @contextmanager
@@ -76,16 +63,29 @@ class Journal:
         self._lock = threading.Lock()
         self.entries: dict[str, Entry] = {}
         self.commits_at: list[float] = []
+        self._of = read_plan_header(plan).id
+        self._begun = False  # the line that names the plan is there
         for line in self.path.read_bytes().split(b"\n") if self.path.is_file() else ():
-            entry = _entry(line)
-            if entry is not None:
-                self._remember(entry)
+            self._read(line)
+
+    def _read(self, line: bytes) -> None:
+        data, entry = _object(line), _entry(line)
+        self._begun = self._begun or data.get("plan") == self._of
+        if not self._begun and (entry is not None or "plan" in data):
+            raise TargetExists(
+                f"{self.path} is the journal of another plan than this one",
+                "put that plan back to its place, or move this one away from it",
+            )
+        if entry is not None:
+            self._remember(entry)
 
     def add(self, entry: Entry) -> Entry:
         """Write one line, to the disk before this returns."""
         entry = dataclasses.replace(entry, at=time.time())
         line = json.dumps(dataclasses.asdict(entry), ensure_ascii=False).encode()
         with self._lock:
+            if not self._begun:
+                line = json.dumps({"plan": self._of}).encode() + b"\n" + line
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
             try:
                 end = os.lseek(descriptor, 0, os.SEEK_END)
@@ -94,6 +94,7 @@ class Journal:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
+            self._begun = True
             self._remember(entry)
         return entry
 
@@ -105,6 +106,14 @@ class Journal:
         self.entries[entry.repo] = entry
         if entry.commit and not entry.found:
             self.commits_at.append(entry.at)
+
+
+def _object(line: bytes) -> dict[str, object]:
+    try:
+        data = json.loads(line)
+    except ValueError:
+        return {}
+    return data if isinstance(data, dict) else {}
 
 
 def _entry(line: bytes) -> Entry | None:

@@ -68,18 +68,24 @@ class DiffPage:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if error is None:
-            self._assemble()
-        for number, stream in enumerate(self._streams.values()):
-            stream.close()
-            self._part(number).unlink(missing_ok=True)
+        try:
+            if error is None:
+                self._assemble()
+        finally:
+            for number, stream in enumerate(self._streams.values()):
+                stream.close()
+                self._part(number).unlink(missing_ok=True)
+            self._whole.unlink(missing_ok=True)
 
     def _part(self, number: int) -> Path:
         return self._path.with_name(f"{self._path.name}.{number}.partial")
 
+    @property
+    def _whole(self) -> Path:
+        return self._path.with_name(f"{self._path.name}.partial")
+
     def _assemble(self) -> None:
-        whole = self._path.with_name(f"{self._path.name}.partial")
-        with whole.open("w", encoding="utf-8") as page:
+        with self._whole.open("w", encoding="utf-8") as page:
             page.write(HEAD.format(title=html.escape(self._header.title)))
             page.writelines(self._top())
             for kind, (heading, meaning) in SECTIONS.items():
@@ -90,7 +96,7 @@ class DiffPage:
                         page.write(line)
                     page.write("</section>\n")
             page.write(FOOT)
-        whole.replace(self._path)
+        self._whole.replace(self._path)
 
     def _top(self) -> Iterator[str]:
         asked = self._header.asked

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self, TextIO
 
-from hubtool.errors import JournalUnreadable, PathNotFound
+from hubtool.errors import JournalUnreadable, PathNotFound, TargetExists
 from hubtool.recard.change import RepoPlan
 from hubtool.recard.select import Skipped
 from hubtool.records import Record
@@ -71,13 +71,29 @@ class PlanWriter:
     ) -> None:
         if self._stream is None:
             return
-        if error is None:
-            self._stream.write(f"\n{_END}\n")
-        self._stream.close()
-        if error is None:
-            self._partial.replace(self._path)
-        else:
+        try:
+            if error is None:
+                self._stream.write(f"\n{_END}\n")
+            self._stream.close()
+            if error is None:
+                require_unused(self._path)  # it may have been applied while this one was made
+                self._partial.replace(self._path)
+        finally:
             self._partial.unlink(missing_ok=True)
+
+
+def journal_of(plan: Path) -> Path:
+    """``plan.json`` -> ``plan.journal.jsonl``."""
+    return plan.with_name(f"{plan.stem}.journal.jsonl")
+
+
+def require_unused(plan: Path) -> None:
+    """Raise TargetExists for the place of a plan that was applied: its undo would be lost."""
+    if journal_of(plan).is_file():
+        raise TargetExists(
+            f"{plan} was applied, and {journal_of(plan).name} beside it says to which repos",
+            "name another file with --out; both are needed to undo or to finish that plan",
+        )
 
 
 def read_plan_header(path: Path) -> PlanHeader:
@@ -106,11 +122,20 @@ def read_entries(path: Path) -> Iterator[RepoPlan | Skipped]:
                 data = json.loads(text.removesuffix(","))
             except ValueError as error:
                 raise _unreadable(path, f"line {number}: {error}") from error
+            if not isinstance(data, dict):
+                raise _unreadable(path, f"line {number} is no repo's")
             if data.get("record") == "Skipped":
-                yield Skipped(data["repo"], data["reason"], data["kind"])
+                yield _skipped(path, number, data)
             else:
                 yield RepoPlan.from_json(data)
     raise _unreadable(path, "it is cut off")
+
+
+def _skipped(path: Path, number: int, data: dict[str, Any]) -> Skipped:
+    try:
+        return Skipped(data["repo"], data["reason"], data["kind"])
+    except KeyError as error:
+        raise _unreadable(path, f"line {number} lacks {error}") from error
 
 
 def plans_of(path: Path) -> Iterator[RepoPlan]:

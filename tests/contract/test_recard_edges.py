@@ -22,11 +22,11 @@ from hubtool.hub.retry import RetryPolicy
 from hubtool.localhub.faults import Fault
 from hubtool.recard.apply import apply_plan
 from hubtool.recard.change import RepoPlan, Wish
-from hubtool.recard.journal import Entry, Journal, journal_of
+from hubtool.recard.journal import Entry, Journal
 from hubtool.recard.licence import Licences
 from hubtool.recard.make import in_order, plan_all
 from hubtool.recard.permission import require_writable
-from hubtool.recard.planfile import PlanWriter, new_header
+from hubtool.recard.planfile import PlanWriter, journal_of, new_header
 from hubtool.recard.read import read_quant
 from hubtool.recard.select import (
     FIELDS,

@@ -50,6 +50,13 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (("plan", "--org", "lab", "--only", "whole"), "--only takes metadata or blocks"),
         (("plan", "--org", "lab", "--template", "absent"), "no card template 'absent'"),
         (("plan", "--org", "lab", "--brand", "absent"), "no brand 'absent'"),
+        (("plan", "--repo", "lab/x?x=1"), "'lab/x?x=1' is no repo id"),
+        (("plan", "--from-file", "strange.txt"), "strange.txt, line 1: 'lab/x?x=1' is no repo id"),
+        (("plan", "--org", "lab/x"), "'lab/x' is no organisation"),
+        (("plan", "--org", "lab", "--out", "."), "--out takes a file"),
+        (("plan", "--org", "lab", "--html", "."), "--html takes a file"),
+        (("plan", "--org", "lab", "--html", "list.txt/page.html"), "list.txt is no folder"),
+        (("plan", "--org", "lab", "--html", "plan.json"), "name the same file"),
         (("apply", "plan.json"), "no plan at plan.json"),
         (("undo", "plan.json"), "no plan at plan.json"),
     ],
@@ -58,6 +65,7 @@ def test_what_cannot_be_asked_is_refused_before_the_first_request(
     arguments: tuple[str, ...], said: str
 ) -> None:
     Path("list.txt").write_text("# ours\nlab/one\nnonsense\n")
+    Path("strange.txt").write_text("lab/x?x=1\n")
     assert said in refusal(*arguments)
 
 

@@ -12,8 +12,16 @@ from hubtool.card.facts import ModelTraits
 from hubtool.errors import JournalUnreadable, PathNotFound, TargetExists, WorkFolderBusy
 from hubtool.recard.cache import QuantCache, Unreadable
 from hubtool.recard.change import Change, FileChange, RepoPlan
-from hubtool.recard.journal import Entry, Journal, held, journal_of, require_unused
-from hubtool.recard.planfile import PlanWriter, new_header, plans_of, read_entries, read_plan_header
+from hubtool.recard.journal import Entry, Journal, held
+from hubtool.recard.planfile import (
+    PlanWriter,
+    journal_of,
+    new_header,
+    plans_of,
+    read_entries,
+    read_plan_header,
+    require_unused,
+)
 from hubtool.recard.read import RemoteQuant
 from hubtool.recard.select import Skipped
 
@@ -84,6 +92,7 @@ def test_a_plan_that_was_cut_is_bad_input(tmp_path: Path, cut: int) -> None:
 
 def test_a_journal_remembers_the_last_of_each_repo_and_when_it_committed(tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
+    write(plan)
     journal = Journal(plan)
     journal.add(Entry("lab/a", "failed", reason="no"))
     journal.add(Entry("lab/a", "done", commit="c" * 40))
@@ -99,6 +108,7 @@ def test_a_journal_remembers_the_last_of_each_repo_and_when_it_committed(tmp_pat
 
 def test_a_line_that_a_kill_cut_is_not_there_and_spoils_no_other(tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
+    write(plan)
     Journal(plan).add(Entry("lab/a", "done", commit="c" * 40))
     with journal_of(plan).open("a") as stream:
         stream.write('{"repo": "lab/b", "state": "do')
@@ -110,9 +120,41 @@ def test_a_line_that_a_kill_cut_is_not_there_and_spoils_no_other(tmp_path: Path)
 
 def test_the_place_of_an_applied_plan_is_kept(tmp_path: Path) -> None:
     require_unused(tmp_path / "plan.json")
+    write(tmp_path / "plan.json")
     Journal(tmp_path / "plan.json").add(Entry("lab/a", "done"))
     with pytest.raises(TargetExists, match=r"plan\.journal\.jsonl"):
         require_unused(tmp_path / "plan.json")
+
+
+def test_the_journal_of_another_plan_is_refused(tmp_path: Path) -> None:
+    plan, other = tmp_path / "plan.json", tmp_path / "other.json"
+    write(plan)
+    write(other)
+    Journal(plan).add(Entry("lab/a", "done"))
+    other.replace(plan)
+    with pytest.raises(TargetExists, match="journal of another plan"):
+        Journal(plan)
+
+
+def test_a_plan_that_was_applied_while_another_was_made_stays(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    write(plan, a_plan("lab/a"))
+    before = plan.read_bytes()
+    writer = PlanWriter(plan, new_header("http://h", "Cards", {}))
+    with pytest.raises(TargetExists), writer:
+        Journal(plan).add(Entry("lab/a", "done"))
+    assert plan.read_bytes() == before
+    assert not [*tmp_path.glob("*.partial")]
+
+
+@pytest.mark.parametrize("line", ["[1, 2]", '{"record": "Skipped"}', "7"])
+def test_a_line_that_is_no_repos_is_bad_input(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "plan.json"
+    write(path, a_plan("lab/a"))
+    head, _, end = path.read_text().partition("\n")
+    path.write_text(f"{head}\n{line},\n{end}", newline="\n")
+    with pytest.raises(JournalUnreadable, match="line 2"):
+        [*read_entries(path)]
 
 
 def test_one_run_at_a_time_works_on_a_plan(tmp_path: Path) -> None:
@@ -145,6 +187,14 @@ def test_the_cache_knows_a_repo_at_its_last_commit_only(tmp_path: Path) -> None:
         assert cache.get("lab/b", "3") == bad
     with QuantCache("http://elsewhere", tmp_path) as cache:
         assert cache.get("lab/a", "2") is None
+
+
+def test_a_damaged_cache_is_set_aside(tmp_path: Path) -> None:
+    (tmp_path / "recard.sqlite").write_bytes(b"no database" * 1000)
+    with QuantCache("http://h", tmp_path) as cache:
+        cache.put(quant("1"))
+        assert cache.get("lab/a", "1") == quant("1")
+    assert (tmp_path / "recard.sqlite.damaged").read_bytes().startswith(b"no database")
 
 
 def test_what_another_version_wrote_is_not_there(
