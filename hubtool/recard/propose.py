@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from hubtool.errors import HubtoolError, RemoteMoved
@@ -11,6 +12,7 @@ from hubtool.hub.publish import leave_draft
 from hubtool.recard.content import unlike
 from hubtool.recard.journal import Entry
 from hubtool.recard.send import MARK, MOVED, STOPPING, Sending, additions, head_of
+from hubtool.recard.stale import put_right
 
 if TYPE_CHECKING:
     from hubtool.recard.change import RepoPlan
@@ -20,11 +22,15 @@ OPEN = ("open", "draft")
 
 @dataclasses.dataclass(frozen=True)
 class Proposal:
-    """An open pull request of ours, and the commit that it is at; ``newest``: what that says."""
+    """An open pull request of ours, and the commit that it is at.
+
+    ``newest``: what that commit says; ``base``: the commit of main that it grew from.
+    """
 
     number: int
     head: str
     newest: str = ""
+    base: str = ""
 
 
 def propose(run: Sending, plan: RepoPlan) -> Entry:
@@ -53,14 +59,15 @@ def _propose(run: Sending, plan: RepoPlan) -> Entry:
         open_one = open_proposal(run, plan.repo)
         if open_one is None:
             found = False
-            info = _commit(run, plan, parent=plan.head, create_pr=True)
+            info = _commit(run, plan, (), parent=plan.head, create_pr=True)
             return Proposal(int(str(info.pr_url).rsplit("/", 1)[1]), str(info.oid))
         written, _ = unlike(run.hub, plan.repo, plan.files, open_one.head)
-        if not written:
+        stale = put_right(run.hub, plan, open_one.head, open_one.base or plan.head)
+        if not written and not stale:
             return open_one
         found = False
         revision = f"refs/pr/{open_one.number}"
-        info = _commit(run, plan, parent=open_one.head, revision=revision)
+        info = _commit(run, plan, stale, parent=open_one.head, revision=revision)
         return Proposal(open_one.number, str(info.oid))
 
     proposal = run.hub.call(f"propose a change to {plan.repo}", once)
@@ -88,7 +95,9 @@ def open_proposal(run: Sending, repo: str) -> Proposal | None:
         if not all(marked):
             address = address_of(run, repo, number)
             raise RemoteMoved(f"somebody else committed to {address}", "merge or close it first")
-        return Proposal(number, str(own[0].commit_id), f"{own[0].title}\n{own[0].message}")
+        base = next((one.commit_id for one in history if one.commit_id in of_main), "")
+        said = f"{own[0].title}\n{own[0].message}"
+        return Proposal(number, str(own[0].commit_id), said, str(base))
     return None
 
 
@@ -96,11 +105,11 @@ def address_of(run: Sending, repo: str, number: int) -> str:
     return f"{run.hub.endpoint}/{repo}/discussions/{number}"
 
 
-def _commit(run: Sending, plan: RepoPlan, **where: Any) -> Any:
+def _commit(run: Sending, plan: RepoPlan, more: Iterable[Any], **where: Any) -> Any:
     return send_commit(
         run.hub,
         plan.repo,
-        additions(plan),
+        [*additions(plan), *more],
         title=run.header.title,
         description=run.mark,
         **where,

@@ -406,6 +406,26 @@ def test_a_pull_request_that_another_plan_brought_up_to_date_is_left(bench: Benc
     assert back.state == "undone"
 
 
+@pytest.mark.parametrize("own", ["", "Mine\n"])
+def test_a_pull_request_holds_nothing_that_the_newest_plan_has_not(bench: Bench, own: str) -> None:
+    base = base_with(bench, "apache-2.0")
+    repo = quant_of(bench, base, **({"LICENSE": own} if own else {}))
+    bench.plan(repo, include_licence=True)
+    [first] = bench.apply(pull_requests=True)
+    store = bench.hub.running.store
+    assert store.read(repo, "refs/pr/1", "LICENSE") == APACHE.encode()
+    bench.plan(repo, file="second.json")
+    [second] = bench.apply("second.json", pull_requests=True)
+    assert second.pull_request == first.pull_request
+    assert "license: mit" in bench.card(repo, "refs/pr/1")
+    there = store.tree(repo, "refs/pr/1")
+    assert ("LICENSE" in there) == bool(own)
+    assert not own or store.read(repo, "refs/pr/1", "LICENSE") == own.encode()
+    (bench.folder / "second.journal.jsonl").unlink()
+    [again] = bench.apply("second.json", pull_requests=True)
+    assert again.found, "it is up to date"
+
+
 def test_a_token_that_may_only_read_closes_no_pull_request(bench: Bench) -> None:
     repo = bench.seed("quant")
     bench.plan(repo)
