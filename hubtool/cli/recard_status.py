@@ -15,7 +15,7 @@ from hubtool.cli.recard_options import PlanArgument
 from hubtool.cli.session import open_hub
 
 if TYPE_CHECKING:
-    from hubtool.console import Console
+    from hubtool.hub.client import HubClient
     from hubtool.recard.change import RepoPlan
     from hubtool.recard.journal import Entry
 
@@ -40,8 +40,10 @@ def status(
 
     read_plan_header(plan)
     journal, states = Journal(plan), Counter[str]()
+    unsure = any(entry.state == "sending" for entry in journal.entries.values())
+    client = open_hub(hub, console) if unsure else None
     for one in plans_of(plan):
-        entry = _looked_up(console, hub, plan, one, journal.entries.get(one.repo))
+        entry = looked_up(client, plan, one, journal.entries.get(one.repo))
         state = entry.state if entry else "open"
         states[state] += 1
         where = (entry.pull_request or entry.commit or "") if entry else ""
@@ -57,11 +59,11 @@ def status(
     console.result(", ".join(f"{count} {state}" for state, count in states.items()) or "empty")
 
 
-def _looked_up(
-    console: Console, hub: str | None, plan: Path, one: RepoPlan, entry: Entry | None
+def looked_up(
+    client: HubClient | None, plan: Path, one: RepoPlan, entry: Entry | None
 ) -> Entry | None:
     """The entry; of a repo whose commit got no answer, what the Hub says."""
-    if entry is None or entry.state != "sending":
+    if client is None or entry is None or entry.state != "sending":
         return entry
 
     from hubtool.errors import HubtoolError
@@ -71,7 +73,6 @@ def _looked_up(
     from hubtool.recard.arrived import arrived
     from hubtool.recard.send import Sending
 
-    client = open_hub(hub, console)
     budget = RateBudget.for_hub(client.endpoint)
     try:
         with paced(budget, refuse_moved):

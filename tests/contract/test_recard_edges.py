@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from hubtool.artifact.stats import stats_of_folder
 from hubtool.checks.card import check as check_card
 from hubtool.checks.remote import fetch_subject
+from hubtool.cli.recard_plan import _finish
+from hubtool.cli.recard_status import looked_up
 from hubtool.console import SILENT
 from hubtool.errors import HubUnreachable, NotSignedIn, NoWritePermission, QuotaSpent
 from hubtool.hub.budget import RateBudget
@@ -24,7 +27,7 @@ from hubtool.recard.apply import apply_plan
 from hubtool.recard.change import RepoPlan, Wish
 from hubtool.recard.journal import Entry, Journal
 from hubtool.recard.licence import Licences
-from hubtool.recard.make import in_order, plan_all
+from hubtool.recard.make import Tally, in_order, plan_all
 from hubtool.recard.permission import require_writable
 from hubtool.recard.planfile import PlanWriter, journal_of, new_header
 from hubtool.recard.read import read_quant
@@ -372,6 +375,27 @@ def test_undo_finds_what_a_killed_run_had_sent(bench: Bench, pull_requests: bool
     assert [one.status for one in bench.hub.api().get_repo_discussions(repos[0])] == (
         ["closed"] if pull_requests else []
     )
+
+
+def test_status_asks_what_became_of_a_repo_that_was_on_its_way(bench: Bench) -> None:
+    repos = [bench.seed("sent"), bench.seed("not-sent")]
+    plans = bench.plan(*repos)
+    bench.apply(only=repos[:1])
+    file, way = bench.folder / "plan.json", Entry("", "sending")
+    found = [
+        looked_up(bench.client, file, one, dataclasses.replace(way, repo=one.repo))
+        for one in plans
+        if isinstance(one, RepoPlan)
+    ]
+    assert [one and one.state for one in found] == ["done", None]
+
+
+def test_an_organisation_of_no_model_is_told_by_the_exit_code(bench: Bench) -> None:
+    found = bench.plan(org=f"{bench.hub.org}-typo")
+    assert found == []
+    with pytest.raises(typer.Exit) as ended:
+        _finish(SILENT, bench.client, bench.folder / "plan.json", Tally(), None)
+    assert ended.value.exit_code == 1
 
 
 def test_a_commit_is_in_the_journal_before_it_is_sent(bench: Bench) -> None:
