@@ -93,4 +93,4 @@ def choices_of(bits: Iterable[int], group_sizes: Iterable[int]) -> tuple[Choice,
 
 
 # What a person gets who names no widths; docs/explanation/measuring.md has the figures.
-DEFAULT_CHOICES = ChoiceGrid(bits=(3, 4, 5, 6, 8), group_sizes=(DEFAULT_GROUP_SIZE, 128))
+DEFAULT_CHOICES = ChoiceGrid(bits=(3, 4, 5, 6, 8), group_sizes=(32, DEFAULT_GROUP_SIZE, 128))

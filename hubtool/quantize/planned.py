@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,17 @@ from hubtool.quantize.rounding.interface import Packed
 if TYPE_CHECKING:
     import mlx.core as mx
     import mlx.nn as nn
+
+
+def usual_bits(allocation: Allocation) -> int:
+    """The width that most parameters get: the config's own, and so the Hub's tag for the quant."""
+    held: Counter[int] = Counter()
+    for one in allocation.components:
+        if one.choice.is_quantized:
+            held[one.bits] += one.parameters
+    if not held:
+        return min(allocation.candidate_bits)
+    return max(held, key=lambda bits: (held[bits], -bits))
 
 
 class PlannedQuant:
@@ -41,7 +53,7 @@ class PlannedQuant:
                 config,
                 # it quantizes no row that this does not divide
                 min(sizes, default=allocation.group_size),
-                min(allocation.candidate_bits),
+                usual_bits(allocation),
                 mode="affine",
                 quant_predicate=_predicate(allocation),  # by name: its position has changed before
             )

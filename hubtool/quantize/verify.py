@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from hubtool.artifact.stats import stats_of_folder
 from hubtool.console import SILENT, Console, format_bytes
+from hubtool.errors import PathNotFound, StatsDisagree
 from hubtool.quantize.blas import describe_blas, prefer_fast_blas
 from hubtool.quantize.distance import WindowScore, base_perplexity, distance_of, kl_ratio
 from hubtool.quantize.divergence import POSITIONS_AT_ONCE, compare_models
@@ -43,11 +44,13 @@ def verify_quant(
 
     ``tokens`` are shared evenly by the domains of the held-out set. Models that
     do not fit into free memory are streamed from disk: the result is the same.
-    Raises what loading raises, StatsDisagree for a quant of another base's
-    shape, CalibrationInvalid for too few tokens, MeasureFailed if a prediction
-    is not finite.
+    Raises what loading raises, PathNotFound for a folder that is none of a
+    model, StatsDisagree for a base that is quantized, a quant that is not, and
+    one of another base's shape, CalibrationInvalid for too few tokens,
+    MeasureFailed if a prediction is not finite.
     """
     console.note(f"  {describe_blas(prefer_fast_blas())}")
+    _require_kinds(base_folder, quant_folder)
     text = load_heldout()
     tokenizer = load_tokenizer(base_folder, trust_remote_code=trust_remote_code)
     windows = [one.tokens for one in text.token_windows(tokenizer, tokens, longest=LONGEST)]
@@ -72,6 +75,19 @@ def verify_quant(
         base_perplexity=base_perplexity(scores[_OURS]),
         text=TextUse(text.sha256, text.domains, len(windows), sum(map(len, windows))),
     )
+
+
+def _require_kinds(base_folder: Path, quant_folder: Path) -> None:
+    for folder in (base_folder, quant_folder):
+        if not (folder / "config.json").is_file():
+            raise PathNotFound(f"{folder} holds no config.json", "name a model's folder")
+    if stats_of_folder(base_folder).components:
+        raise StatsDisagree(
+            f"{base_folder} is quantized: a distance from it says nothing of the base",
+            "name the folder of the base that the quant was made from",
+        )
+    if not stats_of_folder(quant_folder).components:
+        raise StatsDisagree(f"{quant_folder} is not quantized", "name a quant's folder")
 
 
 def _twin(uniform: Uniform, scores: dict[str, tuple[WindowScore, ...]]) -> UniformTwin:

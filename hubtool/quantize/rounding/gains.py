@@ -22,8 +22,8 @@ from hubtool.quantize.running import Tape, Use, float_places
 if TYPE_CHECKING:
     import mlx.core as mx
 
-SAMPLE_TOKENS = 512  # that moments are taken over
-SAMPLE_ROWS = 64  # of a component, evenly apart
+SAMPLE_TOKENS = 128  # that moments are taken over
+SAMPLE_ROWS = 16  # of a component, evenly apart
 _STAND_IN: dict[RoundingName, RoundingName] = {"search": "search", "gptq": "search"}
 
 Gains = Mapping[str, Mapping[str, float]]  # component -> choice's key -> factor

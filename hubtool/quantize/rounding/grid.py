@@ -21,10 +21,9 @@ if TYPE_CHECKING:
 
     Floats = np.ndarray[Any, np.dtype[np.float32]]
 
-FITS = 2  # further times that grid and levels are fitted in turn, from the best start
-FACTORS = (0.97, 1.03, 0.985, 1.015)  # of the scale, tried after that
+FACTORS = (1.02,)  # of the scale, tried after that
 # Parts of a group's range cut off below and above.
-STARTS = ((0.0, 0.0), (0.06, 0.06), (0.0, 0.1), (0.1, 0.0), (0.14, 0.14))
+STARTS = ((0.03, 0.03), (0.1, 0.1))
 SMALLEST = 1e-7  # of a scale; mlx uses the same for a group of equal weights
 
 
@@ -64,11 +63,9 @@ class GridSearch:
         low, high = self._weights.min(axis=1), self._weights.max(axis=1)
         span = high - low
         self._offer(span / self._top, low)  # as it is: a grid that was used before is found again
-        self._offer(-span / self._top, high)
         for cut_low, cut_high in STARTS:
             scale = span * ((1 - cut_low - cut_high) / self._top)
             self._offer_fitted(scale, low + cut_low * span)
-        self._refit(FITS)
         for factor in FACTORS:
             # wider or narrower around the middle of the range
             middle = self._biases + self._scales * (self._top / 2)

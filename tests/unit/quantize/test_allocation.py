@@ -11,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hubtool.errors import BudgetImpossible, NothingToQuantize, SensitivityMismatch
-from hubtool.quantize.allocation import Allocation, spend_budget
+from hubtool.quantize.allocation import Allocation, ComponentWidth, spend_budget
 from hubtool.quantize.budget import Budget, BudgetKind, MemorySum
 from hubtool.quantize.choice import UNQUANTIZED, Choice
 from hubtool.quantize.explanation import explain
 from hubtool.quantize.footprint import Footprint, WeightShape
+from hubtool.quantize.planned import usual_bits
 from hubtool.quantize.sensitivity import CalibrationUse, ComponentSensitivity, Sensitivity
+from tests.support.allocations import allocation_of
 
 WIDTHS = (3, 4, 8)
 KEYS = ("3", "4", "4/32", "8")
@@ -383,3 +385,10 @@ def test_the_explanation_has_a_line_for_every_component(
     assert sum(int(part.split()[0]) for part in found.split(", ")) == len(rows)
     assert foot.startswith(f"nominal {allocation.nominal_bpw:.4f} and stored ")
     assert f"budget {budget + 1:g} stored bits per weight" in foot
+
+
+def test_the_configs_own_width_is_that_of_most_parameters() -> None:
+    few = ComponentWidth("a", 3, 64, 64, "")
+    most = ComponentWidth("b", 8, 64, 640, "")
+    kept = ComponentWidth("c", 16, 0, 6400, "")
+    assert usual_bits(allocation_of((few, most, kept))) == 8

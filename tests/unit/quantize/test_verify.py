@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hubtool.artifact.stats import stats_of_folder
-from hubtool.errors import StatsDisagree
+from hubtool.errors import PathNotFound, StatsDisagree
 from hubtool.quantize import reference
 from hubtool.quantize.calibration import load_mix
 from hubtool.quantize.choice import GROUP_SIZES, WIDTHS, Choice, choices_of
@@ -97,6 +97,15 @@ def test_without_the_memory_even_for_that_it_says_why_nothing_was_compared(
 def test_a_quant_of_another_architecture_is_refused(folders: Path) -> None:
     with pytest.raises(StatsDisagree, match="has no module"):
         verify_quant(folders / "moe", folders / "tied-4", tokens=TOKENS)
+
+
+def test_only_a_quant_is_compared_and_only_with_a_base(folders: Path, tmp_path: Path) -> None:
+    with pytest.raises(StatsDisagree, match="is quantized: a distance from it"):
+        verify_quant(folders / "tied-4", folders / "tied-4")
+    with pytest.raises(StatsDisagree, match="is not quantized"):
+        verify_quant(folders / "tied", folders / "tied")
+    with pytest.raises(PathNotFound, match="holds no config.json"):
+        verify_quant(tmp_path / "none", folders / "tied-4")
 
 
 def test_sizes_of_uniform_quants_are_those_of_the_files(folders: Path, tmp_path: Path) -> None:
