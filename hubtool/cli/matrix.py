@@ -43,20 +43,20 @@ def matrix(
 
     Example: hubtool matrix --tag v2026.11
     """
-    open_console(True)
+    console = open_console()
 
     import dataclasses
     import json
 
     from hubtool.release.git_tag import open_repo
-    from hubtool.release.github import set_outputs
+    from hubtool.release.github import reported, set_outputs
     from hubtool.release.matrix import jobs_of
 
     flags = {
         "publish": without_unset({"org": org}),
         "quantize": without_unset({"target_bpw": target_bpw}),
     }
-    with open_repo(Path()) as repo:
+    with reported(str(manifest or tag or "matrix"), console), open_repo(Path()) as repo:
         jobs = jobs_of(
             repo,
             tag=tag,

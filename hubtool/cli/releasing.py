@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hubtool.card.provenance import GitSource
 from hubtool.cli.receipt import print_result
 from hubtool.console import Console
+from hubtool.errors import HubtoolError
 from hubtool.hub.tags import released_from
 from hubtool.release.git_source import git_source
 from hubtool.release.git_tag import is_ancestor, open_repo
@@ -24,7 +25,7 @@ from hubtool.release.lockfile import pinned, read_lock, remember_pin, require_lo
 from hubtool.release.manifest import ReleaseManifest, load_manifest
 from hubtool.release.release import ReleaseResult
 from hubtool.release.release import release as run_release
-from hubtool.release.tagged import tagged_manifests
+from hubtool.release.tagged import Tagged, tagged_manifests
 
 if TYPE_CHECKING:
     from git import Repo
@@ -57,8 +58,12 @@ def release_manifest(file: Path | None, flags: dict[str, Any], run: Run) -> None
 
 
 def release_tag(tag: str, only: Path | None, flags: dict[str, Any], run: Run) -> None:
-    """Release every manifest of a git tag of the repository here, or ``only`` that one."""
-    results = []
+    """Release every manifest of a git tag of the repository here, or ``only`` that one.
+
+    One that fails stops no other: the first error is raised once all were tried.
+    """
+    results: list[ReleaseResult] = []
+    failed: list[HubtoolError] = []
     with ExitStack() as stack:
         with reported(tag, run.console):
             repo = stack.enter_context(open_repo(Path()))
@@ -71,20 +76,39 @@ def release_tag(tag: str, only: Path | None, flags: dict[str, Any], run: Run) ->
                     flags=flags,
                 )
             )
-        for one in found:
-            with reported(one.path, run.console):
-                if run.locked:
-                    require_locked(one.manifest, one.file, one.path)
-                elif read_lock(one.file) is None:
-                    run.console.warn(
-                        f"{one.path} has no lock file in {tag}: the base is whatever its main "
-                        f"is now. `hubtool lock {one.path}` pins it; commit it before the tag"
-                    )
-                results.append(_release(one.manifest, one.file, one.git, run))
-                _warn_if_older(repo, one.git, results[-1], run)
+        try:
+            for one in found:
+                try:
+                    with reported(one.path, run.console):
+                        _require_or_warn_of_lock(one, run)
+                        results.append(_release(one.manifest, one.file, one.git, run))
+                        _warn_if_older(repo, one.git, results[-1], run)
+                except HubtoolError as error:
+                    if failed:  # the first is printed where it is raised
+                        run.console.error(f"error: {one.path}: {error.message} ({error.id})")
+                        run.console.annotate("error", error.message, title=error.id, file=one.path)
+                    failed.append(error)
+        finally:
+            _tell(results, run.console)
+    if failed:
+        raise failed[0]
     if not results:
         run.console.result(f"{tag}: no manifest changed since the tag before; nothing to do")
-    _tell(results, run.console)
+
+
+def _require_or_warn_of_lock(one: Tagged, run: Run) -> None:
+    """Raise LockOutOfDate with ``--locked``; else say so if no lock pins the base."""
+    if run.locked:
+        require_locked(one.manifest, one.file, one.path)
+        return
+    lock = read_lock(one.file)
+    if lock is not None and lock.fits(one.manifest):
+        return
+    what = "has no lock file" if lock is None else "has a lock of another base or revision"
+    run.console.warn(
+        f"{one.path} {what} in {one.git.tag}: the base is whatever it is on the Hub now. "
+        f"`hubtool lock {one.path}` pins it; commit it before the tag"
+    )
 
 
 def _release(

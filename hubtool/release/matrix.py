@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hubtool.card.provenance import tools_of
-from hubtool.errors import MatrixTooLarge
+from hubtool.errors import GitUnusable, MatrixTooLarge, NoManifestForTag
 from hubtool.quantize.optiq_files import TOOL
 from hubtool.records import fingerprint_of
 from hubtool.release.git_tag import changed_manifests, manifests_at, manifests_of_tag, read_tag
@@ -63,12 +63,17 @@ def jobs_of(
         commit = found.commit
         paths = manifests_at(repo, commit) if only else manifests_of_tag(repo, found)
     else:
-        commit = repo.head.commit.hexsha
+        commit = _head(repo)
         paths = manifests_at(repo, commit)
     if changed_since is not None:
         changed = changed_manifests(repo, changed_since, commit)
         paths = tuple(path for path in paths if path in changed)
     if only is not None:
+        if only not in manifests_at(repo, commit):
+            raise NoManifestForTag(
+                f"{tag or 'HEAD'} has no {only}",
+                "name a manifest by its path in the repository, such as releases/NAME.yaml",
+            )
         paths = tuple(path for path in paths if path == only)
     if len(paths) > MOST_JOBS:
         raise MatrixTooLarge(
@@ -78,6 +83,15 @@ def jobs_of(
     with tempfile.TemporaryDirectory() as folder:
         export_tree(repo, commit, Path(folder))
         return tuple(_job(Path(folder), path, flags) for path in paths)
+
+
+def _head(repo: Repo) -> str:
+    try:
+        return str(repo.head.commit.hexsha)
+    except ValueError as error:
+        raise GitUnusable(
+            "the repository has no commit yet", "commit the manifests, or check out a branch"
+        ) from error
 
 
 def _job(tree: Path, path: str, flags: dict[str, Any]) -> Job:

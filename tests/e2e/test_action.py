@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 from collections.abc import Mapping
@@ -180,9 +181,11 @@ def no_secret_in(run: Run, *folders: Path) -> None:
     """No token in what the job printed, even before masking, nor in what it left."""
     told = "\n".join([*run.raw, run.summary, json.dumps(run.outputs)])
     told += "".join(json.dumps(step.outputs) for step in run.steps.values())
-    for secret in (CANARY, GIT_CANARY, REQUEST_TOKEN, "hf_jwt_", "eyJ"):
+    login = base64.b64encode(f"x-access-token:{GIT_CANARY}".encode()).decode()
+    assert login in run.masks
+    for secret in (CANARY, GIT_CANARY, login, REQUEST_TOKEN, "hf_jwt_", "eyJ"):
         assert secret not in told
-    for secret in (CANARY, GIT_CANARY, REQUEST_TOKEN, "hf_jwt_"):
+    for secret in (CANARY, GIT_CANARY, login, REQUEST_TOKEN, "hf_jwt_"):
         for folder in folders:
             assert files_holding(folder, secret) == []
 
@@ -335,6 +338,39 @@ def test_a_tag_that_moved_since_its_push_is_refused(maintainer: Maintainer) -> N
     (told,) = run.annotations
     assert (told.level, told.title) == ("error", "HT1005")
     assert "was pushed at ffffffffffff" in told.text
+
+
+def test_an_error_of_the_plan_is_annotated_and_in_the_summary(maintainer: Maintainer) -> None:
+    run = maintainer.run("tiny/v1", inputs={"manifest": "releases/typo.yaml"})
+    assert (run.outcome, run.steps["Plan"].outcome) == ("failure", "failure")
+    (told,) = run.annotations
+    assert (told.level, told.title) == ("error", "HT1006")
+    assert "releases/typo.yaml" in told.text
+    assert "HT1006" in run.summary
+    assert run.steps["Release"].outcome == "skipped"
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        ("--locked\n--org us\n", "--org in extra-args: use the input org"),
+        ("--tag=v9", "--tag in extra-args: use the input tag"),
+        ("--locked\n--name other", "write publish.name into the manifest"),
+    ],
+)
+def test_flags_that_the_plan_does_not_see_are_refused(
+    maintainer: Maintainer, flags: str, told: str
+) -> None:
+    run = maintainer.run("tiny/v1", inputs={"extra-args": flags})
+    assert run.steps["Choose what to release"].outcome == "failure"
+    (one,) = run.annotations
+    assert told in one.text
+
+
+def test_every_line_of_the_extra_args_arrives(maintainer: Maintainer) -> None:
+    run = maintainer.run("tiny/v1", inputs={"extra-args": "--locked\n--no-such-flag\n"})
+    assert run.steps["Release"].outcome == "failure"
+    assert "--no-such-flag" in run.log
 
 
 def base_commit(maintainer: Maintainer) -> str:

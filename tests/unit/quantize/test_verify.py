@@ -104,7 +104,7 @@ def test_only_a_quant_is_compared_and_only_with_a_base(folders: Path, tmp_path: 
         verify_quant(folders / "tied-4", folders / "tied-4")
     with pytest.raises(StatsDisagree, match="is not quantized"):
         verify_quant(folders / "tied", folders / "tied")
-    with pytest.raises(PathNotFound, match="holds no config.json"):
+    with pytest.raises(PathNotFound, match=r"holds no config\.json"):
         verify_quant(tmp_path / "none", folders / "tied-4")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hubtool.errors import MatrixTooLarge
+from hubtool.errors import GitUnusable, MatrixTooLarge, NoManifestForTag
 from hubtool.release import matrix
 from hubtool.release.lockfile import Lock, write_lock
 from hubtool.release.manifest import ReleaseManifest, load_manifest
@@ -40,6 +40,16 @@ def test_every_manifest_is_a_job_with_its_target(releases: Releases) -> None:
     assert jobs(releases, only="releases/b.yaml") == found[1:]
     (named, _) = jobs(releases, flags={"publish": {"org": "us"}})
     assert named.repo == "us/tiny-OptiQ-4bit"
+
+
+def test_a_manifest_that_is_not_there_and_a_repository_without_a_commit(
+    releases: Releases, tmp_path: Path
+) -> None:
+    for tag in (None, "v1"):
+        with pytest.raises(NoManifestForTag, match=r"has no releases/typo\.yaml"):
+            jobs(releases, only="releases/typo.yaml", tag=tag)
+    with pytest.raises(GitUnusable, match="no commit yet"):
+        jobs(Releases(tmp_path / "empty"))
 
 
 def test_only_what_changed_since_a_tag(releases: Releases) -> None:
