@@ -10,7 +10,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hubtool.artifact.stats import stats_of_folder
+from hubtool.artifact.stats import QuantStats, stats_of_folder
 from hubtool.console import SILENT, Console, format_bytes
 from hubtool.errors import PathNotFound, StatsDisagree
 from hubtool.quantize.blas import describe_blas, prefer_fast_blas
@@ -50,11 +50,10 @@ def verify_quant(
     MeasureFailed if a prediction is not finite.
     """
     console.note(f"  {describe_blas(prefer_fast_blas())}")
-    _require_kinds(base_folder, quant_folder)
+    stored_bpw = _stats_of_a_quant(base_folder, quant_folder).language_stored_bpw
     text = load_heldout()
     tokenizer = load_tokenizer(base_folder, trust_remote_code=trust_remote_code)
     windows = [one.tokens for one in text.token_windows(tokenizer, tokens, longest=LONGEST)]
-    stored_bpw = stats_of_folder(quant_folder).language_stored_bpw
     opening = Opening(trust_remote_code=trust_remote_code)
     cast = opening.cast(base_folder)
     uniform = nearest_uniform(cast, stored_bpw)
@@ -77,7 +76,8 @@ def verify_quant(
     )
 
 
-def _require_kinds(base_folder: Path, quant_folder: Path) -> None:
+def _stats_of_a_quant(base_folder: Path, quant_folder: Path) -> QuantStats:
+    """What the quant's bytes say; it must be one, and its base must not."""
     for folder in (base_folder, quant_folder):
         if not (folder / "config.json").is_file():
             raise PathNotFound(f"{folder} holds no config.json", "name a model's folder")
@@ -86,8 +86,10 @@ def _require_kinds(base_folder: Path, quant_folder: Path) -> None:
             f"{base_folder} is quantized: a distance from it says nothing of the base",
             "name the folder of the base that the quant was made from",
         )
-    if not stats_of_folder(quant_folder).components:
+    found = stats_of_folder(quant_folder)
+    if not found.components:
         raise StatsDisagree(f"{quant_folder} is not quantized", "name a quant's folder")
+    return found
 
 
 def _twin(uniform: Uniform, scores: dict[str, tuple[WindowScore, ...]]) -> UniformTwin:

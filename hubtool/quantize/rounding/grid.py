@@ -71,17 +71,13 @@ class GridSearch:
             middle = self._biases + self._scales * (self._top / 2)
             scale = self._scales * factor
             self._offer_fitted(scale, middle - scale * (self._top / 2))
-        self._refit(1)
+        self._offer_fitted(self._scales, self._biases)
         return Grid(self._scales, self._biases)
 
     @property
     def errors(self) -> Floats:
         """The sum of each group, shape (groups, rows)."""
         return self._errors
-
-    def _refit(self, times: int) -> None:
-        for _ in range(times):
-            self._offer_fitted(self._scales, self._biases)
 
     def _offer_fitted(self, scales: Floats, biases: Floats) -> None:
         """Offer the least-squares fit to the levels that ``scales`` and ``biases`` choose."""
