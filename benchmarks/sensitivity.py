@@ -1,16 +1,19 @@
 """Time, memory and agreement of three measurements of the same model on the same tokens.
 
     python benchmarks/sensitivity.py [MODEL_DIR] [--json -]
-    python benchmarks/sensitivity.py BASE --tokens 512 --optiq OPTIQ_VENV/bin/python
+    python benchmarks/sensitivity.py BASE --optiq OPTIQ_VENV/bin/python
 
-Rows: hubtool's one pass at ``--bits``; its exact sweep at ``--exact-bits``; and with ``--optiq``
-the exact sweep of mlx-optiq, asked for its sensitivities only (its predicate reaches mlx-lm by
-position and is taken for another argument, so the file that it writes itself is uniform 4 bit).
-Each is a process of its own with one thread of the same BLAS. ``cpu`` is seconds of processor time,
-the fair column on a machine that does other work; it holds loading the model. ``rank`` is
-Spearman's correlation with hubtool's exact sweep for each width, ``differs`` the largest difference
-from it in nats. mlx-optiq rounds a float32 copy, hubtool what is stored: give a float32 checkpoint
-to compare the two sweeps to the last digits.
+Rows: hubtool's one pass at its defaults (every width, group size and rounding) and at the widths
+of the sweeps; its exact sweep; and with ``--optiq`` that of mlx-optiq, asked for its sensitivities
+only (its predicate reaches mlx-lm by position and is taken for another argument, so the file that
+it writes itself is uniform 4 bit). Each is a process of its own with one thread of the same BLAS.
+``cpu`` is seconds of processor time, the fair column on a machine that does other work; it holds
+loading the model. ``rank`` is Spearman's correlation with hubtool's exact sweep for each width,
+``differs`` the largest difference from it in nats.
+
+All read a float32 copy of MODEL_DIR: mlx-optiq rounds one, hubtool what is stored. mlx-optiq takes
+the mean of the windows' means and hubtool that of all positions: at 504 tokens all windows of the
+mix have the same length, and the two are the same.
 
 MODEL_DIR defaults to SmolLM2-135M-Instruct, built from a package on the registry (extra ``demo``).
 """
@@ -21,6 +24,7 @@ import argparse
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -71,16 +75,35 @@ def run(command: Sequence[str], preload: str | None = None) -> tuple[float, floa
     return time.monotonic() - started, used.ru_utime + used.ru_stime, used.ru_maxrss * unit
 
 
-def measure(model: Path, work: Path, method: str, bits: str, tokens: int) -> Row:
-    """``hubtool measure`` at group size 64 with nearest rounding, a process of its own."""
+def in_float32(model: Path, folder: Path) -> Path:
+    """A copy of ``model`` with its weights in float32."""
+    import mlx.core as mx
+
+    shutil.copytree(model, folder, ignore=shutil.ignore_patterns("*.safetensors"))
+    for file in model.glob("*.safetensors"):
+        wide = {name: array.astype(mx.float32) for name, array in mx.load(str(file)).items()}
+        mx.save_safetensors(str(folder / file.name), wide, {"format": "mlx"})
+    config = json.loads((model / "config.json").read_text())
+    config |= {"torch_dtype": "float32", "dtype": "float32"}
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+def measure(model: Path, work: Path, method: str, bits: str | None, tokens: int) -> Row:
+    """``hubtool measure`` in a process of its own: at its defaults, or at ``bits`` with group size
+    64 and nearest rounding."""
     out = work / f"{method}.json"
     command = [sys.executable, "-m", "hubtool", "measure", str(model), "--out", str(out)]
-    command += ["--method", method, "--candidate-bits", bits, "--group-sizes", "64"]
-    command += ["--rounding", "nearest", "--reference", "bf16", "--tokens", str(tokens)]
+    command += ["--method", method, "--reference", "bf16", "--tokens", str(tokens)]
+    if bits is not None:
+        command += ["--candidate-bits", bits, "--group-sizes", "64", "--rounding", "nearest"]
     taken = run(command)
     record = json.loads(out.read_text())
     kl = {one["name"]: one["kl"] for one in record["components"]}
-    return Row(f"hubtool {method}", bits, record["calibration"]["tokens"], *taken, kl)
+    tried = ",".join(map(str, record["candidate_bits"]))
+    if len(record["group_sizes"]) > 1:
+        tried += f" x {len(record['group_sizes'])} group sizes, {record['rounding']}"
+    return Row(f"hubtool {method}", tried, record["calibration"]["tokens"], *taken, kl)
 
 
 def sweep_of_optiq(model: Path, work: Path, python: str, bits: str, tokens: int) -> Row:
@@ -116,7 +139,7 @@ def spearman(first: Sequence[float], second: Sequence[float]) -> float:
 def against(row: Row, exact: Row) -> Row:
     """``row`` with its agreement with ``exact``, over components and widths that both have."""
     rank, differs = {}, {}
-    for width in exact.widths.split(","):
+    for width in next(iter(exact.kl.values())):
         names = [name for name in exact.kl if width in row.kl.get(name, {})]
         if names:
             mine = [row.kl[name][width] for name in names]
@@ -155,11 +178,14 @@ def compare(options: argparse.Namespace, work: Path) -> list[Row]:
         from hubtool.demo.smollm2 import build_smollm2
 
         model = build_smollm2(work / "base", Console.for_process())
-    exact = measure(model, work, "exact", options.exact_bits, options.tokens)
-    fisher = measure(model, work, "fisher", options.bits, options.tokens)
-    rows = [against(fisher, exact), exact]
+    model = in_float32(model, work / "float32")
+    exact = measure(model, work, "exact", options.bits, options.tokens)
+    usual, alike = (
+        measure(model, work, "fisher", bits, options.tokens) for bits in (None, options.bits)
+    )
+    rows = [usual, against(alike, exact), exact]
     if options.optiq:
-        theirs = sweep_of_optiq(model, work, options.optiq, options.exact_bits, options.tokens)
+        theirs = sweep_of_optiq(model, work, options.optiq, options.bits, options.tokens)
         rows.append(against(theirs, exact))
     return rows
 
@@ -168,9 +194,8 @@ def main() -> None:
     """Parse, measure, print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("model", nargs="?", type=Path, help="folder of a base model")
-    parser.add_argument("--tokens", type=int, default=512)
-    parser.add_argument("--bits", default="3,4,5,6,8", help="widths of the one pass")
-    parser.add_argument("--exact-bits", default="4,8", help="widths of the exact sweeps")
+    parser.add_argument("--tokens", type=int, default=504)
+    parser.add_argument("--bits", default="4,8", help="widths of the exact sweeps")
     parser.add_argument("--optiq", help="python of an environment with mlx-optiq")
     parser.add_argument("--json", metavar="FILE", help="write the rows there as well; - for stdout")
     options = parser.parse_args()

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from hubtool.quantize.choice import Choice
 from hubtool.quantize.nats import as_numpy
-from hubtool.quantize.rounding.interface import Moments, RoundingName, rounding_of
+from hubtool.quantize.rounding.stored import as_stored, dtype_name
+from hubtool.quantize.weights import rounding_error
 
 if TYPE_CHECKING:
     import mlx.core as mx
@@ -22,20 +23,16 @@ if TYPE_CHECKING:
 _LEAST_SCALE = 1e-7  # mlx's own
 
 
-def rounding_errors(
-    weight: mx.array,
-    choices: Sequence[Choice],
-    rounding: RoundingName = "nearest",
-    moments: Moments | None = None,
-) -> Floats:
-    """Errors of every choice, shape (choices, rows, columns), for a weight of two dimensions."""
+def rounding_errors(weight: mx.array, choices: Sequence[Choice]) -> Floats:
+    """Errors of nearest rounding, shape (choices, rows, columns), for a weight of (rows, columns).
+
+    Q(W) - W is what mlx stores minus what the weight's own type holds.
+    """
     import mlx.core as mx
 
-    if rounding == "nearest" and mx.default_device() == mx.Device(mx.cpu):
+    if mx.default_device() == mx.Device(mx.cpu):
         return _nearest(weight, choices)
-    exact = weight.astype(mx.float32)
-    way = rounding_of(rounding)
-    errors = [way(weight, choice, moments).full(choice) - exact for choice in choices]
+    errors = [rounding_error(weight, choice.group_size, choice.bits) for choice in choices]
     return as_numpy(mx.stack(errors)).copy()
 
 
@@ -51,12 +48,12 @@ def _nearest(weight: mx.array, choices: Sequence[Choice]) -> Floats:
         for place, choice in enumerate(choices):
             if choice.group_size == size:
                 errors = out[place].reshape(-1, size)
-                _round(groups, extremes, choice.bits, weight.dtype, errors)
+                _round(groups, extremes, choice.bits, dtype_name(weight), errors)
     return out
 
 
 def _round(
-    groups: Floats, extremes: tuple[Floats, Floats], bits: int, stored: mx.Dtype, out: Floats
+    groups: Floats, extremes: tuple[Floats, Floats], bits: int, stored: str, out: Floats
 ) -> None:
     """What ``mx.quantize`` stores for ``groups`` minus what they are, into ``out``.
 
@@ -78,13 +75,6 @@ def _round(
     np.divide(out, scale, out=out)
     np.rint(out, out=out)
     np.clip(out, 0, levels, out=out)
-    np.multiply(out, _kept(scale, stored), out=out)
-    np.add(out, _kept(bias, stored), out=out)
+    np.multiply(out, as_stored(scale, stored), out=out)
+    np.add(out, as_stored(bias, stored), out=out)
     np.subtract(out, groups, out=out)
-
-
-def _kept(array: Floats, stored: mx.Dtype) -> Floats:
-    """``array`` in float32 after it was stored in another type."""
-    import mlx.core as mx
-
-    return as_numpy(mx.array(array).astype(stored).astype(mx.float32))

@@ -99,15 +99,13 @@ def _segments(
     copies = max(len(choices), max(len(x) for x, _ in cut))
     total = np.zeros(len(choices))
     for start, stop, errors in _blocks(weight, choices, copies):
-        whole = start + (stop - start) // height * height
-        for first, last, step in ((start, whole, height), (whole, stop, stop - whole)):
-            if first == last:
-                continue
-            change = _channels(errors[:, first - start : last - start], step).swapaxes(-1, -2)
-            for x, g in cut:
-                slopes = np.matmul(g[..., first:last].swapaxes(-1, -2), x)
-                along = np.matmul(_channels(slopes, step), change)
-                total += np.square(along).sum(axis=(0, 1), dtype=np.float64)
+        by_channel = errors.transpose(1, 2, 0)
+        for x, g in cut:
+            slopes = np.matmul(g[..., start:stop].swapaxes(-1, -2), x)
+            # a product a channel, then their sums: BLAS is slow where a small matrix has long rows
+            along = np.matmul(slopes.swapaxes(0, 1), by_channel)
+            sums = np.add.reduceat(along, range(0, stop - start, height))
+            total += np.square(sums).sum(axis=(0, 1), dtype=np.float64)
     return total
 
 
@@ -119,22 +117,20 @@ def _height(rows: int, segments: int) -> int:
     return height
 
 
-def _channels(array: Floats, height: int) -> Floats:
-    """(n, rows, columns) as (blocks of rows, n, elements of a block), without a copy."""
-    count, rows, columns = array.shape
-    return array.reshape(count, rows // height, height * columns).swapaxes(0, 1)
-
-
 def _cut(x: Floats, g: Floats) -> Pair:
-    """Windows longer than a segment as several; what fills up the last one is zero."""
+    """Windows longer than a segment as several of like length; what fills up the last one is zero.
+
+    ``x`` and ``g`` have shapes (windows, positions, columns) and (windows, positions, rows).
+    """
     import numpy as np
 
-    if x.shape[1] <= SEGMENT:
-        return x, g
-    fill = ((0, 0), (0, -x.shape[1] % SEGMENT), (0, 0))
+    positions = x.shape[1]
+    count = -(-positions // SEGMENT)
+    length = -(-positions // count)
+    fill = ((0, 0), (0, count * length - positions), (0, 0))
     return (
-        np.pad(x, fill).reshape(-1, SEGMENT, x.shape[-1]),
-        np.pad(g, fill).reshape(-1, SEGMENT, g.shape[-1]),
+        np.pad(x, fill).reshape(-1, length, x.shape[-1]),
+        np.pad(g, fill).reshape(-1, length, g.shape[-1]),
     )
 
 

@@ -13,18 +13,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from hubtool.quantize.errors_of_rounding import rounding_errors
 from hubtool.quantize.method import Subject
-from hubtool.quantize.rounding.interface import Moments, RoundingName, rounding_of
-from hubtool.quantize.rounding.search import importance_of
+from hubtool.quantize.rounding.interface import Moments, RoundingName
+from hubtool.quantize.rounding.search import importance_of, searched_errors
 from hubtool.quantize.rounding.streaming import moments_of, with_rows
 from hubtool.quantize.running import Tape, Use, float_places
 
 if TYPE_CHECKING:
     import mlx.core as mx
 
+    from hubtool.quantize.nats import Floats
+
 SAMPLE_TOKENS = 128  # that moments are taken over
 SAMPLE_ROWS = 16  # of a component, evenly apart
-_STAND_IN: dict[RoundingName, RoundingName] = {"search": "search", "gptq": "search"}
 
 Gains = Mapping[str, Mapping[str, float]]  # component -> choice's key -> factor
 
@@ -35,20 +37,20 @@ def rounding_gains(subject: Subject, name: RoundingName) -> Gains:
     Depends on the model and the first windows only: equal in every process and
     in a run that was resumed.
     """
-    if name not in _STAND_IN:
+    if name == "nearest":
         return {}
     moments = _moments(subject)
-    way, nearest = rounding_of(_STAND_IN[name]), rounding_of("nearest")
     components = {one.name: one for one in subject.components}
     gains: dict[str, dict[str, float]] = {}
     for component, weight in subject.source.weights(list(components)):
         rows = _sample(weight)
-        known = moments.get(component)
-        importance = importance_of(known, rows.shape[-1])
+        importance = importance_of(moments.get(component), rows.shape[-1])
+        choices = subject.choices_of(components[component])
+        nearest = rounding_errors(rows, list(choices.values()))
         gains[component] = {}
-        for key, choice in subject.choices_of(components[component]).items():
-            before = _loss(rows, nearest(rows, choice, None).full(choice), importance)
-            after = _loss(rows, way(rows, choice, known).full(choice), importance)
+        for (key, choice), errors in zip(choices.items(), nearest, strict=True):
+            before = _loss(errors, importance)
+            after = _loss(searched_errors(rows, choice, importance).T, importance)
             gains[component][key] = after / before if before > 0 else 1.0
     return gains
 
@@ -94,12 +96,11 @@ def _sample(weight: mx.array) -> mx.array:
     return sample
 
 
-def _loss(rows: mx.array, rounded: mx.array, importance: Any) -> float:
-    import mlx.core as mx
+def _loss(errors: Floats, importance: Floats) -> float:
+    """The sum over ``errors``, shape (rows, inputs)."""
     import numpy as np
 
-    error = np.array(rounded - rows.astype(mx.float32), np.float64)
-    return float((error**2).sum(axis=0) @ importance)
+    return float(np.square(errors, dtype=np.float64).sum(axis=0) @ importance)
 
 
 def scaled(sums: Mapping[str, Mapping[str, float]], gains: Gains) -> dict[str, dict[str, float]]:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from hubtool.quantize.choice import Choice
 from hubtool.quantize.rounding.blocks_of_rows import for_blocks
-from hubtool.quantize.rounding.grid import GridSearch, nearest_levels
+from hubtool.quantize.rounding.grid import Grid, GridSearch, nearest_levels
 from hubtool.quantize.rounding.interface import Moments, Packed
-from hubtool.quantize.rounding.stored import dtype_name, packed_from
+from hubtool.quantize.rounding.stored import by_columns, dtype_name, packed_from
 
 if TYPE_CHECKING:
     import mlx.core as mx
@@ -33,24 +33,41 @@ def round_by_search(weight: mx.array, choice: Choice, moments: Moments | None) -
     rows = weight.reshape(-1, inputs)
     importance = importance_of(moments, inputs)
     groups = inputs // choice.group_size
-    top = np.float32(2**choice.bits - 1)
     integers = np.empty((inputs, rows.shape[0]), np.uint8)
     scales = np.empty((groups, rows.shape[0]), np.float32)
     biases = np.empty_like(scales)
 
     def work(part: slice, block: Floats) -> None:
-        grid = GridSearch(block, importance, choice, dtype_name(weight)).run()
-        levels = nearest_levels(
-            block.reshape(groups, choice.group_size, -1),
-            grid.scales[:, None],
-            grid.biases[:, None],
-            top,
-        )
+        levels, grid = _searched(block, importance, choice, dtype_name(weight))
         integers[:, part] = levels.reshape(block.shape)
         scales[:, part], biases[:, part] = grid.scales, grid.biases
 
     for_blocks(rows, BLOCK_ELEMENTS, work)
     return packed_from(integers, scales, biases, choice, weight)
+
+
+def searched_errors(weight: mx.array, choice: Choice, importance: Floats) -> Floats:
+    """What :func:`round_by_search` stores minus ``weight``, float32 of shape (inputs, rows)."""
+    block = by_columns(weight)
+    levels, grid = _searched(block, importance, choice, dtype_name(weight))
+    levels *= grid.scales[:, None]
+    levels += grid.biases[:, None]
+    errors: Floats = levels.reshape(block.shape) - block
+    return errors
+
+
+def _searched(block: Floats, importance: Floats, choice: Choice, dtype: str) -> tuple[Floats, Grid]:
+    """Levels, float32 of shape (groups, group size, rows), and the grid they are on."""
+    import numpy as np
+
+    grid = GridSearch(block, importance, choice, dtype).run()
+    levels = nearest_levels(
+        block.reshape(-1, choice.group_size, block.shape[-1]),
+        grid.scales[:, None],
+        grid.biases[:, None],
+        np.float32(2**choice.bits - 1),
+    )
+    return levels, grid
 
 
 def importance_of(moments: Moments | None, inputs: int) -> Floats:

@@ -22,10 +22,3 @@ def test_errors_equal_those_of_mlx_to_the_last_bit(kind: mx.Dtype) -> None:
     for choice, found in zip(choices, rounding_errors(weight, choices), strict=True):
         packed = PackedWeight.of(weight, choice.group_size, choice.bits)
         assert np.array_equal(found, np.asarray(packed.full() - weight.astype(mx.float32)))
-
-
-def test_another_rounding_goes_through_its_own_way() -> None:
-    weight = mx.random.normal((8, 64), key=mx.random.key(1)).astype(mx.bfloat16)
-    choices = choices_of((3, 4), (64,))
-    nearest, searched = (rounding_errors(weight, choices, name) for name in ("nearest", "search"))
-    assert (np.square(searched).sum(axis=(1, 2)) < np.square(nearest).sum(axis=(1, 2))).all()
