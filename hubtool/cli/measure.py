@@ -3,34 +3,49 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hubtool.cli.options import (
     CandidateBitsOption,
+    GroupSizeOption,
     GroupSizesOption,
     JsonOption,
+    ReferenceOption,
     RoundingOption,
     TrustOption,
     comma_numbers,
+    given_flags,
+    require_parent,
     without_unset,
 )
 from hubtool.cli.output import open_console
 from hubtool.errors import ManifestInvalid
+from hubtool.quantize.calibration import LEAST_TOKENS
+
+if TYPE_CHECKING:
+    from hubtool.console import Console
+
+# what means something when a quant is compared instead
+BESIDE_VERIFY = {"model", "verify", "tokens", "trust_remote_code", "json_output"}
 
 
 def measure(
+    command: typer.Context,
     model: Annotated[Path, typer.Argument(help="Folder of the base model.")],
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("sensitivity.json"),
     candidate_bits: CandidateBitsOption = None,
-    group_size: Annotated[int, typer.Option(help="Weights that share one scale.")] = 64,
+    group_size: GroupSizeOption = None,
     group_sizes: GroupSizesOption = None,
-    reference: Annotated[
-        str, typer.Option(help="What to measure against.", metavar="auto|bf16|uniform4")
-    ] = "auto",
-    method: Annotated[str, typer.Option(help="How to measure.", metavar="fisher|exact")] = "fisher",
-    tokens: Annotated[int, typer.Option(help="Tokens of the calibration mix to read.")] = 3072,
+    reference: ReferenceOption = None,
+    method: Annotated[
+        str | None,
+        typer.Option(help="How to measure. [default: fisher]", metavar="fisher|exact"),
+    ] = None,
+    tokens: Annotated[
+        int, typer.Option(help="Tokens of the calibration mix to read.", min=LEAST_TOKENS)
+    ] = 3072,
     calibration: Annotated[
         Path | None, typer.Option(help="Folder of *.jsonl to use instead of hubtool's mix.")
     ] = None,
@@ -54,46 +69,60 @@ def measure(
 
     Example: hubtool measure ./SmolLM2-135M-Instruct --out sensitivity.json
     """
+    console = open_console(json_output)
     if verify is not None:
+        _refuse_beside_verify(command)
         from hubtool.cli.verify import run_verify
 
-        console = open_console(json_output)
-        run_verify(
-            model, verify, tokens=tokens, trust_remote_code=trust_remote_code, console=console
-        )
+        trust = trust_remote_code
+        run_verify(model, verify, tokens=tokens, trust_remote_code=trust, console=console)
         return
+    require_parent(out, "--out")
+    options = {
+        "candidate_bits": comma_numbers(candidate_bits),
+        "group_size": group_size,
+        "group_sizes": comma_numbers(group_sizes),
+        "reference": reference,
+        "method": method,
+        "calibration_tokens": tokens,
+        "calibration": str(calibration) if calibration else None,
+        "rounding": rounding,
+        "seed": seed,
+        "trust_remote_code": trust_remote_code,
+    }
+    _run(model, out, without_unset(options), console)
 
+
+def _refuse_beside_verify(command: typer.Context) -> None:
+    """Raise ManifestInvalid for flags of a measurement: comparing does none."""
+    idle = given_flags(command, [*command.params.keys() - BESIDE_VERIFY])
+    if idle:
+        raise ManifestInvalid(
+            f"{' and '.join(sorted(idle))} beside --verify: nothing is measured then",
+            "leave that out, or --verify",
+        )
+
+
+def _run(model: Path, out: Path, options: dict[str, Any], console: Console) -> None:
+    """Measure and write ``out``, alone or in a team. ``options`` are of QuantizeOptions."""
     from hubtool.console import SILENT
     from hubtool.quantize.blas import prefer_fast_blas
     from hubtool.quantize.team import join_team
 
     prefer_fast_blas()  # before mlx is imported, and the team is mlx's
     team = join_team()
-    console = open_console(json_output) if team.leads else SILENT
 
     from hubtool.quantize.calibration import load_mix
-    from hubtool.quantize.checkpoint import FILE_NAME
+    from hubtool.quantize.checkpoint import state_file
     from hubtool.quantize.sensitivity import measure_sensitivity
     from hubtool.release.manifest import check_quantize_options
 
-    want = check_quantize_options(
-        **without_unset(
-            {
-                "candidate_bits": comma_numbers(candidate_bits),
-                "group_sizes": comma_numbers(group_sizes),
-                "rounding": rounding,
-            }
-        ),
-        group_size=group_size,
-        reference=reference,
-        method=method,
-        calibration_tokens=tokens,
-        seed=seed,
-    )
+    want = check_quantize_options("hubtool measure", **options)
     if want.method == "static":
         raise ManifestInvalid(
             "the static rule measures nothing", "hubtool quantize --method static", field="method"
         )
+    state = state_file(out)
     result = measure_sensitivity(
         model,
         candidate_bits=want.measurable.bits,
@@ -102,18 +131,18 @@ def measure(
         method=want.method,
         reference=want.reference,
         rounding=want.rounding,
-        mix=load_mix(calibration),
+        mix=load_mix(Path(want.calibration) if want.calibration else None),
         tokens=want.calibration_tokens,
         seed=want.seed,
-        checkpoint_folder=out.absolute().parent,
-        console=console,
-        trust_remote_code=trust_remote_code,
+        state=state,
+        console=console if team.leads else SILENT,
+        trust_remote_code=want.trust_remote_code,
         team=team,
     )
     if not team.leads:
         return
     result.write(out)
-    (out.absolute().parent / FILE_NAME).unlink()
+    state.unlink(missing_ok=True)
     console.data(result.to_json())
     choices = len(want.measurable.choices)
     console.result(f"{out}: {len(result.components)} components at {choices} choices")

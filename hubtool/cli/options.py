@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from hubtool.errors import PathNotFound
-from hubtool.quantize.choice import DEFAULT_CHOICES
+from hubtool.quantize.calibration import LEAST_TOKENS
+from hubtool.quantize.choice import DEFAULT_CHOICES, DEFAULT_GROUP_SIZE
 from hubtool.quantize.rounding.interface import DEFAULT_ROUNDING, ROUNDINGS
 
 HubOption = Annotated[
@@ -61,6 +63,17 @@ GroupSizesOption = Annotated[
         metavar="32,64,128",
     ),
 ]
+GroupSizeOption = Annotated[
+    int | None, typer.Option(help=f"Weights that share one scale. [default: {DEFAULT_GROUP_SIZE}]")
+]
+ReferenceOption = Annotated[
+    str | None,
+    typer.Option(help="What to measure against. [default: auto]", metavar="auto|bf16|uniform4"),
+]
+CalibrationTokensOption = Annotated[
+    int | None,
+    typer.Option(help="Tokens of the calibration mix to read. [default: 3072]", min=LEAST_TOKENS),
+]
 MethodOption = Annotated[
     str | None,
     typer.Option(help="How to measure. [default: fisher]", metavar="fisher|exact|static"),
@@ -99,6 +112,24 @@ def require_parent(file: Path, flag: str) -> None:
         raise PathNotFound(
             f"{flag} {file}: no folder at {file.parent}", "make it, or name another file"
         )
+
+
+def given_flags(context: typer.Context, names: Sequence[str]) -> list[str]:
+    """Those of the parameters ``names`` that the command line holds, as it spells them."""
+    return [
+        f"--{name.replace('_', '-')}"
+        for name in names
+        if (source := context.get_parameter_source(name)) and source.name == "COMMANDLINE"
+    ]
+
+
+def refuse_idle_flags(context: typer.Context, *, sensitivity: str | None) -> None:
+    """Raise ManifestInvalid for flags of a measurement that --sensitivity leaves out."""
+    idle = given_flags(context, ("method", "reference", "seed"))
+    if sensitivity is not None and idle:
+        from hubtool.release.quantize_options import idle_beside
+
+        raise idle_beside(idle, "--sensitivity")
 
 
 def comma_numbers(value: str | None) -> tuple[int, ...] | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hubtool.cli.options import (
+    CalibrationTokensOption,
     CandidateBitsOption,
     ContextOption,
     FitOption,
@@ -22,14 +23,21 @@ from hubtool.cli.options import (
     TargetBpwOption,
     TrustOption,
     comma_numbers,
+    refuse_idle_flags,
     without_unset,
 )
 from hubtool.cli.output import open_console
-from hubtool.cli.session import open_hub
 from hubtool.errors import ManifestInvalid, TargetExists
+
+if TYPE_CHECKING:
+    from hubtool.console import Console
+    from hubtool.quantize.budget import Budget
+    from hubtool.quantize.sensitivity import Sensitivity
+    from hubtool.release.quantize_options import QuantizeOptions
 
 
 def quantize(
+    command: typer.Context,
     model: Annotated[Path, typer.Argument(help="Folder of the base model.")],
     target: Annotated[
         Path | None, typer.Argument(help="Quant folder to write, as with --out.", metavar="OUT")
@@ -47,9 +55,7 @@ def quantize(
     method: MethodOption = None,
     sensitivity: SensitivityOption = None,
     rounding: RoundingOption = None,
-    calibration_tokens: Annotated[
-        int | None, typer.Option(help="Tokens of the calibration mix to read. [default: 3072]")
-    ] = None,
+    calibration_tokens: CalibrationTokensOption = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Print why each component got its width.")
     ] = False,
@@ -66,59 +72,59 @@ def quantize(
     Example: hubtool quantize ./SmolLM2-135M-Instruct --stored-bpw 5.0 --out ./quant --explain
     """
     console = open_console(json_output)
+    refuse_idle_flags(command, sensitivity=sensitivity)
     folder = _target(target, out)
+    options = {
+        "target_bpw": target_bpw,
+        "stored_bpw": stored_bpw,
+        "max_size": max_size,
+        "fit": fit,
+        "context": context,
+        "candidate_bits": comma_numbers(candidate_bits),
+        "group_sizes": comma_numbers(group_sizes),
+        "method": method,
+        "sensitivity": sensitivity,
+        "rounding": rounding,
+        "calibration_tokens": calibration_tokens,
+        "trust_remote_code": trust_remote_code or None,
+    }
+    _run(model, folder, without_unset(options), explain=explain, hub=hub, console=console)
 
+
+def _run(
+    model: Path,
+    folder: Path,
+    options: dict[str, Any],
+    *,
+    explain: bool,
+    hub: str | None,
+    console: Console,
+) -> None:
+    """Decide, write ``folder``, print. ``options`` are fields of QuantizeOptions."""
     from hubtool.cli.inspect import describe
     from hubtool.quantize.allocation import spend_budget
-    from hubtool.quantize.checkpoint import FILE_NAME
+    from hubtool.quantize.checkpoint import state_file
     from hubtool.quantize.convert import quantize_folder
     from hubtool.quantize.explanation import explain as explain_allocation
     from hubtool.quantize.explanation import tell
     from hubtool.quantize.footprint import footprint_of_folder
+    from hubtool.quantize.gaps import gaps_of
     from hubtool.quantize.memory import settle
     from hubtool.quantize.optiq_files import write_optiq_files
     from hubtool.quantize.rounding.apply import RoundingOptions
-    from hubtool.quantize.static import static_sensitivity
     from hubtool.release.manifest import check_quantize_options
-    from hubtool.release.stages.measure import measure_options, sensitivity_of
 
-    want = check_quantize_options(
-        **without_unset(
-            {
-                "target_bpw": target_bpw,
-                "stored_bpw": stored_bpw,
-                "max_size": max_size,
-                "fit": fit,
-                "context": context,
-                "candidate_bits": comma_numbers(candidate_bits),
-                "group_sizes": comma_numbers(group_sizes),
-                "method": method,
-                "sensitivity": sensitivity,
-                "rounding": rounding,
-                "calibration_tokens": calibration_tokens,
-                "trust_remote_code": trust_remote_code or None,
-            }
-        )
-    )
-    budget = settle(want.budget, model, trust_remote_code=trust_remote_code)
-    if sensitivity is None:  # a budget that cannot be is told before hours of measuring
-        shapes = footprint_of_folder(
-            model, min(want.grid.group_sizes), trust_remote_code=trust_remote_code
-        )
-        spend_budget(static_sensitivity(shapes, {}, want.grid, want.group_size), budget, shapes)
-    is_remote = sensitivity is not None and not Path(sensitivity).exists()
-    measured = sensitivity_of(
-        model,
-        measure_options(want),
-        hub=open_hub(hub, console) if is_remote else None,
-        checkpoint_folder=folder.absolute().parent,
-        console=console,
-    )
-    footprint = footprint_of_folder(
-        model, min(measured.group_sizes), trust_remote_code=trust_remote_code
-    )
+    want = check_quantize_options("hubtool quantize", **options)
+    trust = want.trust_remote_code
+    budget = settle(want.budget, model, trust_remote_code=trust)
+    state = state_file(folder)
+    measured = _sensitivity(model, want, budget, state, hub, console)
+    footprint = footprint_of_folder(model, min(measured.group_sizes), trust_remote_code=trust)
     allocation = spend_budget(measured, budget, footprint)
     tell(allocation, console)
+    gaps = gaps_of(measured, allocation, footprint, asked=want.asked, rounding=want.rounding)
+    for gap in gaps:
+        console.note(f"  {gap}")
     if explain:
         console.result(explain_allocation(allocation, measured))
     stats = quantize_folder(
@@ -127,7 +133,7 @@ def quantize(
         allocation,
         console,
         rounding=RoundingOptions(want.rounding, tokens=want.calibration_tokens),
-        trust_remote_code=trust_remote_code,
+        trust_remote_code=trust,
     )
     write_optiq_files(
         folder,
@@ -138,10 +144,36 @@ def quantize(
         stats=stats,
         rounding=want.rounding,
     )
-    if sensitivity is None and want.method != "static":  # another's measurement may lie there
-        (folder.absolute().parent / FILE_NAME).unlink()
-    console.data(stats.to_json())
+    state.unlink(missing_ok=True)
+    console.data({**stats.to_json(), "notes": gaps})
     console.result(describe(str(folder), stats, components=False))
+
+
+def _sensitivity(
+    model: Path,
+    want: QuantizeOptions,
+    budget: Budget,
+    state: Path,
+    hub: str | None,
+    console: Console,
+) -> Sensitivity:
+    """From where ``want`` says; a budget that cannot be is told before hours of measuring."""
+    from hubtool.cli.session import open_hub
+    from hubtool.quantize.possible import require_possible
+    from hubtool.release.stages.measure import measure_options, sensitivity_of
+
+    if want.sensitivity is None:
+        require_possible(
+            model, budget, want.grid, want.group_size, trust_remote_code=want.trust_remote_code
+        )
+    is_remote = want.sensitivity is not None and not Path(want.sensitivity).exists()
+    return sensitivity_of(
+        model,
+        measure_options(want),
+        hub=open_hub(hub, console) if is_remote else None,
+        state=state,
+        console=console,
+    )
 
 
 def _target(positional: Path | None, option: Path | None) -> Path:

@@ -8,20 +8,24 @@ from typing import Annotated
 import typer
 
 from hubtool.cli.options import (
+    CalibrationTokensOption,
     CandidateBitsOption,
     ContextOption,
     FitOption,
+    GroupSizeOption,
     GroupSizesOption,
     HubOption,
     JsonOption,
     MaxSizeOption,
     MethodOption,
+    ReferenceOption,
     RoundingOption,
     SensitivityOption,
     StoredBpwOption,
     TargetBpwOption,
     TrustOption,
     comma_numbers,
+    refuse_idle_flags,
     without_unset,
 )
 from hubtool.cli.output import open_console
@@ -29,6 +33,7 @@ from hubtool.cli.session import open_hub
 
 
 def release(
+    command: typer.Context,
     base: Annotated[str | None, typer.Argument(help="Hub id of the base model, ORG/NAME.")] = None,
     org: Annotated[str | None, typer.Option(help="Organisation that will own the quant.")] = None,
     name: Annotated[str | None, typer.Option(help="Repo name; default from the base.")] = None,
@@ -42,19 +47,12 @@ def release(
     context: ContextOption = None,
     candidate_bits: CandidateBitsOption = None,
     group_sizes: GroupSizesOption = None,
-    group_size: Annotated[
-        int | None, typer.Option(help="Weights that share one scale. [default: 64]")
-    ] = None,
-    reference: Annotated[
-        str | None,
-        typer.Option(help="What to measure against. [default: auto]", metavar="auto|bf16|uniform4"),
-    ] = None,
+    group_size: GroupSizeOption = None,
+    reference: ReferenceOption = None,
     method: MethodOption = None,
     sensitivity: SensitivityOption = None,
     rounding: RoundingOption = None,
-    calibration_tokens: Annotated[
-        int | None, typer.Option(help="Tokens of the calibration mix to read. [default: 3072]")
-    ] = None,
+    calibration_tokens: CalibrationTokensOption = None,
     verify_tokens: Annotated[
         int | None,
         typer.Option(
@@ -131,6 +129,7 @@ def release(
     Example: hubtool release HuggingFaceTB/SmolLM2-135M-Instruct --org my-org --dry-run
     """
     console = open_console(json_output)
+    refuse_idle_flags(command, sensitivity=sensitivity)
     if tag is not None and base is not None:
         raise typer.BadParameter("a tag's manifests name their bases: leave BASE out")
     client = open_hub(hub, console)

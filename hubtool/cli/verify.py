@@ -9,6 +9,7 @@ import typer
 
 from hubtool.cli.options import JsonOption, TrustOption
 from hubtool.cli.output import open_console
+from hubtool.quantize.calibration import LEAST_TOKENS
 
 if TYPE_CHECKING:
     from hubtool.console import Console
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 def verify(
     quant: Annotated[Path, typer.Argument(help="Quant folder.")],
     base_folder: Annotated[Path, typer.Option(help="Folder of the base that it was made from.")],
-    tokens: Annotated[int, typer.Option(help="Tokens of the held-out text to read.")] = 3072,
+    tokens: Annotated[
+        int, typer.Option(help="Tokens of the held-out text to read.", min=LEAST_TOKENS)
+    ] = 3072,
     trust_remote_code: TrustOption = False,
     json_output: JsonOption = False,
 ) -> None:

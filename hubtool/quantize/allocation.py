@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from hubtool.console import format_bytes
@@ -11,7 +11,7 @@ from hubtool.errors import NothingToQuantize
 from hubtool.quantize.budget import Budget, impossible, limit_bits
 from hubtool.quantize.choice import UNQUANTIZED, Choice
 from hubtool.quantize.footprint import Footprint
-from hubtool.quantize.knapsack import Solution, solve
+from hubtool.quantize.knapsack import Item, solve
 from hubtool.quantize.options import Options, options_of
 from hubtool.quantize.roles import MEASURED, role_of
 from hubtool.quantize.sensitivity import Sensitivity
@@ -49,7 +49,8 @@ class Allocation(Record):
     for included. ``kl`` is the sum of the components' sensitivities in nats a
     token, ``optimality_gap`` how much more that is than the bound of the linear
     relaxation, below which no allocation under this budget can come; ``is_best``
-    says that none comes below this one. ``kl_per_megabyte`` is what a further one would save.
+    says that none comes below this one. ``kl_per_megabyte`` is what a further one would save,
+    ``unspent_share`` what is left of the budget, between 0 and 1.
     """
 
     schema: ClassVar[int] = 2
@@ -65,6 +66,7 @@ class Allocation(Record):
     optimality_gap: float
     is_best: bool
     kl_per_megabyte: float
+    unspent_share: float = 0.0
 
 
 def spend_budget(sensitivity: Sensitivity, budget: Budget, footprint: Footprint) -> Allocation:
@@ -82,7 +84,10 @@ def spend_budget(sensitivity: Sensitivity, budget: Budget, footprint: Footprint)
         raise NothingToQuantize(
             "the model has no component that can be quantized", "choose another base"
         )
-    solution = _solve(counted, budget, footprint)
+    items = [one.item(nominal=budget.is_nominal) for one in counted]
+    room = _room(counted, items, budget, footprint)
+    solution = solve(items, room.limit_bits)
+    spent_bits = sum(item.costs[pick] for item, pick in zip(items, solution.picks, strict=True))
     picked = {
         one.name: one.choices[pick] for one, pick in zip(counted, solution.picks, strict=True)
     }
@@ -90,18 +95,8 @@ def spend_budget(sensitivity: Sensitivity, budget: Budget, footprint: Footprint)
     spent = [one for one in counted if picked[one.name].is_quantized]
     spread = sum(one.shape.parameters for one in spent)
     bits = sum(picked[one.name].bits * one.shape.parameters for one in spent)
-    order = {one.name: place for place, one in enumerate(sensitivity.components)}
     return Allocation(
-        components=tuple(
-            ComponentWidth(
-                name=one.name,
-                bits=picked.get(one.name, UNQUANTIZED).bits,
-                group_size=picked.get(one.name, UNQUANTIZED).group_size,
-                parameters=one.shape.parameters,
-                reason=_reason(one, picked.get(one.name, UNQUANTIZED), sensitivity),
-            )
-            for one in sorted(options, key=lambda one: order.get(one.name, len(order)))
-        ),
+        components=_widths(options, picked, sensitivity),
         candidate_bits=tuple(sorted(sensitivity.candidate_bits)),
         group_size=sensitivity.group_size,
         group_sizes=tuple(sorted({one.group_size for one in picked.values()} - {0})),
@@ -113,22 +108,53 @@ def spend_budget(sensitivity: Sensitivity, budget: Budget, footprint: Footprint)
         optimality_gap=solution.loss - solution.bound,
         is_best=solution.is_best,
         kl_per_megabyte=solution.price * MEGABYTE_BITS,
+        unspent_share=(room.limit_bits - spent_bits) / (room.limit_bits + room.fixed_bits),
     )
 
 
-def _solve(counted: Sequence[Options], budget: Budget, footprint: Footprint) -> Solution:
-    items = [one.item(nominal=budget.is_nominal) for one in counted]
+@dataclasses.dataclass(frozen=True)
+class _Room:
+    """What the components may take, and what the budget counts beside them."""
+
+    limit_bits: int
+    fixed_bits: int
+
+
+def _room(
+    counted: Sequence[Options], items: Sequence[Item], budget: Budget, footprint: Footprint
+) -> _Room:
+    """Raises BudgetImpossible if the narrowest choices need more."""
     spread = sum(one.shape.parameters for one in counted)
     fixed = footprint.other_bytes
     if budget.kind == "max_size":  # of files, and so with their headers
         fixed += footprint.header_bytes
     limit = limit_bits(budget, spread, footprint.parameters, fixed)
+    fixed_bits = 0 if budget.is_nominal else 8 * fixed
     least = sum(min(item.costs) for item in items)
     if least > limit:
-        if not budget.is_nominal:
-            least += 8 * fixed
-        raise impossible(budget, least, spread, footprint.parameters)
-    return solve(items, limit)
+        raise impossible(budget, least + fixed_bits, spread, footprint.parameters)
+    return _Room(limit, fixed_bits)
+
+
+def _widths(
+    options: Sequence[Options], picked: Mapping[str, Choice], sensitivity: Sensitivity
+) -> tuple[ComponentWidth, ...]:
+    """Every component with its choice, in the order of the sensitivities."""
+    order = {one.name: place for place, one in enumerate(sensitivity.components)}
+    chosen = [
+        (one, picked.get(one.name, UNQUANTIZED))
+        for one in sorted(options, key=lambda one: order.get(one.name, len(order)))
+    ]
+    return tuple(
+        ComponentWidth(
+            name=one.name,
+            bits=choice.bits,
+            group_size=choice.group_size,
+            parameters=one.shape.parameters,
+            reason=_reason(one, choice, sensitivity),
+        )
+        for one, choice in chosen
+    )
 
 
 def _reason(one: Options, choice: Choice, sensitivity: Sensitivity) -> str:

@@ -50,6 +50,7 @@ class MemorySum:
     context: int  # tokens
     cache_bytes: int  # keys and values of that many tokens
     overhead_bytes: int  # activations of a prompt's chunk, and mlx's own buffers
+    made_for: int | None = None  # tokens of context, as the model's config says
 
     @property
     def room_bytes(self) -> int:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError, model_validator
 from hubtool.errors import CalibrationInvalid
 
 OWN_MIX = Path(__file__).parent / "calibration"
+LEAST_TOKENS = 48  # of a text that is worth measuring or comparing on
 DOMAINS = ("prose", "reasoning", "code", "agent", "tool_call", "constraints")
 
 
@@ -95,8 +96,8 @@ class CalibrationMix:
         share = total_tokens // len(self.samples)
         if share < 2:
             raise CalibrationInvalid(
-                f"{total_tokens} calibration tokens are too few for {len(self.samples)} domains",
-                "raise --calibration-tokens",
+                f"{total_tokens} tokens are too few for {len(self.samples)} domains of text",
+                f"ask for {2 * len(self.samples)} tokens or more",
             )
         columns = []
         for domain, samples in self.samples.items():

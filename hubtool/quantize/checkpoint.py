@@ -10,7 +10,14 @@ from typing import Any
 from hubtool.quantize.method import Sums
 from hubtool.records import fingerprint_of, write_whole
 
-FILE_NAME = "sensitivity.partial.json"
+
+def state_file(output: Path) -> Path:
+    """Where the state of a measurement for ``output`` lies until that is written: beside it.
+
+    ``sensitivity.json`` -> ``sensitivity.partial.json``, so that two measurements
+    in one folder have a file each.
+    """
+    return output.absolute().with_name(f"{output.name.removesuffix('.json')}.partial.json")
 
 
 @dataclasses.dataclass
@@ -35,9 +42,8 @@ class Checkpoint:
         return {key: value for key, value in dataclasses.asdict(self).items() if key not in own}
 
     @classmethod
-    def load(cls, folder: Path, fingerprint: str) -> Checkpoint | None:
-        """The state in ``folder`` if it belongs to these inputs; else None."""
-        path = folder / FILE_NAME
+    def load(cls, path: Path, fingerprint: str) -> Checkpoint | None:
+        """The state in the file ``path`` if it belongs to these inputs; else None."""
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
             if data["fingerprint"] != fingerprint:

@@ -81,6 +81,17 @@ class ChoiceGrid:
         return choices_of(self.bits, self.group_sizes)
 
 
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """The widths and the group sizes that somebody asked for by name; empty: any will do."""
+
+    bits: tuple[int, ...] = ()
+    group_sizes: tuple[int, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.bits or self.group_sizes)
+
+
 def choices_of(bits: Iterable[int], group_sizes: Iterable[int]) -> tuple[Choice, ...]:
     """Every width with every group size, ascending, each once."""
     sizes = tuple(group_sizes)

@@ -12,8 +12,13 @@ MOST_COLUMNS = 8  # of KL; with more choices than this, those of the usual group
 
 def tell(allocation: Allocation, console: Console) -> None:
     """The facts of an allocation, one a line."""
-    if allocation.budget.memory is not None:
-        console.note(f"  {allocation.budget.memory}")
+    if (memory := allocation.budget.memory) is not None:
+        console.note(f"  {memory}")
+        if memory.made_for is not None and memory.context > memory.made_for:
+            console.note(
+                f"  the model was made for {memory.made_for} tokens (max_position_embeddings), the "
+                f"cache is for {memory.context}: a smaller --context leaves more for the weights"
+            )
     for choice, count in counts(allocation):
         console.fact(f"components at {choice.label(allocation.group_size)}", count)
     console.fact("nominal bits per weight", f"{allocation.nominal_bpw:.3f}")
@@ -64,7 +69,7 @@ def summary(allocation: Allocation, sensitivity: Sensitivity) -> str:
         f"weight, {format_bytes(allocation.stored_bytes)}; budget {allocation.budget}; "
         f"sum of KL {allocation.kl:.4e} nats a token ({by}); "
         f"optimality gap: {gap(allocation)}; "
-        f"a further MB would save {allocation.kl_per_megabyte:.1e}"
+        f"a further MB would save {allocation.kl_per_megabyte:.1e} nats a token"
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,7 @@ def memory_sum(
         ram_bytes=ram_bytes,
         wired_bytes=wired_bytes(ram_bytes),
         context=context,
+        made_for=_made_for(config),
         cache_bytes=cache_bytes(model, context),
         overhead_bytes=activation_bytes(model, config, min(context, CHUNK_TOKENS)) + BUFFERS_BYTES,
     )
@@ -49,19 +50,43 @@ def cache_bytes(model: nn.Module, context: int) -> int:
 
     The model's own cache is filled as generation fills it, with arrays that are
     never computed: their shapes say what sliding windows, grouped heads, latent
-    attention and recurrent states take.
+    attention and recurrent states take. Beyond the widest sliding window every
+    chunk adds the same, and is no longer filled.
     """
-    import mlx.core as mx
     from mlx_lm.models.cache import make_prompt_cache
 
     cache = make_prompt_cache(model)
-    most = done = 0
-    while done < context:
-        step = min(CHUNK_TOKENS, context - done)
-        model(mx.zeros((1, step), mx.int32), cache=cache)
-        done += step
-        most = max(most, sum(layer.nbytes for layer in cache))
-    return most
+    whole, rest = divmod(context, CHUNK_TOKENS)
+    filled = min(whole, 3 + _widest_window(cache) // CHUNK_TOKENS)
+    sizes = [_fill(model, cache, CHUNK_TOKENS) for _ in range(filled)]
+    # windows are full now, or the end is reached: every further chunk adds as much as the last
+    skipped = (whole - filled) * (sizes[-1] - sizes[-2]) if whole > filled else 0
+    end = _fill(model, cache, rest) if rest else 0
+    return max([0, *sizes, (sizes[-1] if sizes else 0) + skipped, end + skipped])
+
+
+def _fill(model: nn.Module, cache: Sequence[Any], tokens: int) -> int:
+    """Bytes of ``cache`` after ``tokens`` more."""
+    import mlx.core as mx
+
+    model(mx.zeros((1, tokens), mx.int32), cache=cache)
+    return sum(int(layer.nbytes) for layer in cache)
+
+
+def _widest_window(cache: Iterable[Any]) -> int:
+    """Tokens that the widest of the layers holds that hold a bounded number; 0 without any."""
+    widest = 0
+    for layer in cache:
+        bound = getattr(layer, "max_size", None) or getattr(layer, "chunk_size", None) or 0
+        widest = max(widest, bound, _widest_window(getattr(layer, "caches", ())))
+    return widest
+
+
+def _made_for(config: Mapping[str, Any]) -> int | None:
+    """Tokens of context that the model was made for, as its config says."""
+    text = config.get("text_config") or config
+    found = text.get("max_position_embeddings")
+    return found if isinstance(found, int) and found > 0 else None
 
 
 def activation_bytes(model: nn.Module, config: Mapping[str, Any], tokens: int) -> int:

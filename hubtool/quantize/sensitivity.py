@@ -10,14 +10,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from hubtool.console import SILENT, Console
 from hubtool.errors import NothingToQuantize
-from hubtool.quantize.blas import (
-    describe_blas,
-    measure_products,
-    needs_column_major,
-    prefer_fast_blas,
-    speed_advice,
-)
-from hubtool.quantize.checkpoint import FILE_NAME, Checkpoint, fingerprint_of_inputs
+from hubtool.quantize.blas import needs_column_major
+from hubtool.quantize.checkpoint import Checkpoint, fingerprint_of_inputs
 from hubtool.quantize.choice import choices_of
 from hubtool.quantize.components import Component, find_components
 from hubtool.quantize.exact import ExactMethod
@@ -30,6 +24,7 @@ from hubtool.quantize.rounding.gains import Gains, rounding_gains, scaled
 from hubtool.quantize.rounding.interface import RoundingName
 from hubtool.quantize.running import RunningModel
 from hubtool.quantize.team import Team
+from hubtool.quantize.telling import tell_noise, tell_products
 from hubtool.records import Record
 
 if TYPE_CHECKING:
@@ -121,7 +116,7 @@ def measure_sensitivity(
     mix: CalibrationMix,
     tokens: int,
     seed: int,
-    checkpoint_folder: Path,
+    state: Path,
     console: Console = SILENT,
     trust_remote_code: bool = False,
     team: Team | None = None,
@@ -130,13 +125,13 @@ def measure_sensitivity(
 
     Choices are every width with every one of ``group_sizes`` (``group_size``
     alone without any). Reads ``tokens`` tokens of ``mix``, evenly over its
-    domains. State is written to ``checkpoint_folder`` after every step; the same
+    domains. What is done is written to the file ``state`` after every step; the same
     call continues there and ends with the same bits. ``auto`` measures against
     bf16 if that fits in free memory. Raises NothingToQuantize, MeasureFailed,
     CalibrationInvalid, and what loading the model raises. Every process of a
     ``team`` makes the same call and gets the same result; one writes state.
     """
-    _tell_products(console)
+    tell_products(console)
     team = team or Team()
     want = _Request(
         model_folder,
@@ -152,40 +147,13 @@ def measure_sensitivity(
     model = load_lazily(model_folder, trust_remote_code=trust_remote_code)
     components = _components(model, want, console)
     windows = _windows(want, mix, tokens)
-    checkpoint = _checkpoint(want, windows, components, checkpoint_folder, team)
+    checkpoint = _checkpoint(want, windows, components, state, team)
     console.note(f"  reference {checkpoint.reference}: {checkpoint.reference_reason}")
     floor, gains = _measure(want, model, components, windows, checkpoint, console, team)
     sums = scaled(checkpoint.sums, gains)
     result = _result(want, mix, windows, components, checkpoint, sums, floor)
-    _tell_noise(result, console)
+    tell_noise(floor, (one.kl for one in result.components), console)
     return result
-
-
-def _tell_products(console: Console) -> None:
-    """Who computes, and what would be faster; on the CPU only."""
-    loaded = prefer_fast_blas()  # first: mlx keeps the BLAS that it finds when it is imported
-    import mlx.core as mx
-
-    if mx.default_device() != mx.Device(mx.cpu):
-        return
-    products = measure_products(loaded)
-    console.note(
-        f"  {describe_blas(products.library)}, {products.gflops_a_core:.0f} GFLOP/s a core"
-    )
-    if (faster := speed_advice(products)) is not None:
-        console.note(f"  {faster}")
-
-
-def _tell_noise(result: Sensitivity, console: Console) -> None:
-    below = sum(
-        kl < (result.noise_floor or 0.0)
-        for component in result.components
-        for kl in component.kl.values()
-    )
-    console.note(
-        f"  noise floor {result.noise_floor:.1e} nats a token; "
-        + (f"{below} sensitivities are below it" if below else "every sensitivity is above it")
-    )
 
 
 def _components(model: nn.Module, want: _Request, console: Console) -> tuple[Component, ...]:
@@ -209,17 +177,16 @@ def _checkpoint(
     want: _Request,
     windows: tuple[Window, ...],
     components: Sequence[Component],
-    folder: Path,
+    state: Path,
     team: Team,
 ) -> Checkpoint:
     """The state to go on from, or a new one with the reference settled; the first process's."""
-    mine = _own_checkpoint(want, windows, components, folder)
-    state = team.from_lead(mine.state())
-    return Checkpoint(folder / FILE_NAME, **state, writes=team.leads)
+    mine = _own_checkpoint(want, windows, components, state)
+    return Checkpoint(state, **team.from_lead(mine.state()), writes=team.leads)
 
 
 def _own_checkpoint(
-    want: _Request, windows: tuple[Window, ...], components: Sequence[Component], folder: Path
+    want: _Request, windows: tuple[Window, ...], components: Sequence[Component], state: Path
 ) -> Checkpoint:
     asked = dataclasses.asdict(want)
     del asked["folder"], asked["rounding"]  # what is kept is of rounding to nearest
@@ -227,13 +194,13 @@ def _own_checkpoint(
         want.folder,
         {**asked, "windows": [window.tokens for window in windows], "mlx": version("mlx")},
     )
-    if (before := Checkpoint.load(folder, fingerprint)) is not None:
+    if (before := Checkpoint.load(state, fingerprint)) is not None:
         return before
     chosen: str = want.reference
     reason = "as asked for"
     if want.reference == "auto":
         chosen, reason = choose_reference(want.folder, components)
-    return Checkpoint(folder / FILE_NAME, fingerprint, chosen, reason)
+    return Checkpoint(state, fingerprint, chosen, reason)
 
 
 def _measure(

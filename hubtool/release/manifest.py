@@ -3,38 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator
 
 from hubtool.artifact.layout import read_json_object
 from hubtool.errors import ManifestInvalid, PathNotFound
-from hubtool.quantize.budget import (
-    DEFAULT_CONTEXT,
-    DEFAULT_TARGET_BPW,
-    FLAGS,
-    BudgetWish,
-    wish_of,
-)
-from hubtool.quantize.choice import (
-    DEFAULT_CHOICES,
-    DEFAULT_GROUP_SIZE,
-    SCALE_BITS,
-    UNQUANTIZED_BITS,
-    WIDTHS,
-    ChoiceGrid,
-)
-from hubtool.quantize.rounding.interface import DEFAULT_ROUNDING, RoundingName
+from hubtool.quantize.budget import FLAGS
+from hubtool.quantize.calibration import LEAST_TOKENS
+from hubtool.quantize.choice import SCALE_BITS, UNQUANTIZED_BITS
+from hubtool.release.quantize_options import Part, QuantizeOptions
 
 _REPO_ID = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*/[A-Za-z0-9_][A-Za-z0-9_.-]*$"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PublishOptions(_Part):
+class PublishOptions(Part):
     """Where the quant goes."""
 
     org: str = Field(min_length=1, description="organisation or user that will own the quant")
@@ -47,120 +31,29 @@ class PublishOptions(_Part):
     collection: str | None = Field(None, description="slug of a collection to add the quant to")
 
 
-class QuantizeOptions(_Part):
-    """How bits are measured and spent."""
-
-    target_bpw: float | None = Field(
-        None,
-        gt=0,
-        le=16,
-        description=f"budget in nominal bits per weight; {DEFAULT_TARGET_BPW} if none is named",
-    )
-    stored_bpw: float | None = Field(
-        None, gt=0, le=32, description="budget in stored bits per weight: all bytes count"
-    )
-    max_size: str | None = Field(None, description="budget in bytes of weights, such as `5GB`")
-    fit: str | None = Field(
-        None, description="budget by a Mac's memory, such as `16GB`: weights, cache and overhead"
-    )
-    context: int = Field(DEFAULT_CONTEXT, ge=1, description="tokens of cache that `fit` leaves")
-    candidate_bits: tuple[int, ...] = Field(
-        DEFAULT_CHOICES.bits, description="widths to choose from; 16 keeps a component as it is"
-    )
-    group_size: Literal[32, 64, 128] = Field(
-        DEFAULT_GROUP_SIZE, description="weights that share one scale, unless another size pays"
-    )
-    group_sizes: tuple[Literal[32, 64, 128], ...] | None = Field(
-        None,
-        description="group sizes to choose from beside that one; `target_bpw` does not see "
-        "their bytes and leaves them out",
-    )
-    sensitivity: str | None = Field(
-        None, description="a file or repo whose sensitivities are used instead of measuring"
-    )
-    reference: Literal["auto", "bf16", "uniform4"] = Field(
-        "auto", description="what sensitivity is measured against; auto goes by free memory"
-    )
-    method: Literal["fisher", "exact", "static"] = Field(
-        "fisher",
-        description="fisher: one backward pass for all; exact: one component at a time; "
-        "static: by a rule, nothing is measured",
-    )
-    rounding: RoundingName = Field(
-        DEFAULT_ROUNDING,
-        description="nearest: as mlx-lm does it; search: scales and biases by what inputs make of "
-        "errors; gptq: the same, and later weights make up for the errors of earlier ones",
-    )
-    calibration_tokens: int = Field(
-        3072, ge=48, description="tokens of the six-domain mix to read, over all domains"
-    )
-    calibration: str | None = Field(None, description="folder of *.jsonl to use instead of ours")
-    seed: int = Field(0, description="seed of the random signs")
-    trust_remote_code: bool = Field(False, description="allow the base's own Python code")
-
-    @field_validator("candidate_bits")
-    @classmethod
-    def _known_widths(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        widths = tuple(sorted(set(value)))
-        if not set(widths) & set(WIDTHS) or not set(widths) <= {*WIDTHS, UNQUANTIZED_BITS}:
-            raise ValueError("widths must be taken from 2, 3, 4, 5, 6, 8, and 16 beside these")
-        return widths
-
-    @model_validator(mode="after")
-    def _one_budget(self) -> Self:
-        assert self.budget  # raises ManifestInvalid for two, and for a size that is none
-        return self
-
-    @property
-    def budget(self) -> BudgetWish:
-        """The one that was named."""
-        return wish_of(
-            target_bpw=self.target_bpw,
-            stored_bpw=self.stored_bpw,
-            max_size=self.max_size,
-            fit=self.fit,
-            context=self.context,
-        )
-
-    @property
-    def grid(self) -> ChoiceGrid:
-        """All widths and group sizes to choose from under the budget."""
-        nominal = self.budget.kind == "target_bpw"
-        return ChoiceGrid(
-            self.candidate_bits, (self.group_size,) if nominal else self.measurable.group_sizes
-        )
-
-    @property
-    def measurable(self) -> ChoiceGrid:
-        """All widths and group sizes that can be measured, whatever the budget."""
-        sizes: tuple[int, ...] = self.group_sizes or ()
-        if self.group_sizes is None and self.group_size == DEFAULT_GROUP_SIZE:
-            sizes = DEFAULT_CHOICES.group_sizes
-        widths = tuple(bits for bits in self.candidate_bits if bits != UNQUANTIZED_BITS)
-        return ChoiceGrid(widths, tuple(sorted({self.group_size, *sizes})))
-
-    @property
-    def names_choices(self) -> bool:
-        """Whether widths or group sizes were asked for, or are the usual ones."""
-        return bool(self.model_fields_set & {"candidate_bits", "group_size", "group_sizes"})
-
-
-class VerificationOptions(_Part):
+class VerificationOptions(Part):
     """How the quant is compared with its base, once it is made."""
 
     tokens: int = Field(
         3072, ge=0, description="tokens of the held-out text to compare on; 0 leaves it out"
     )
 
+    @field_validator("tokens")
+    @classmethod
+    def _enough(cls, value: int) -> int:
+        if 0 < value < LEAST_TOKENS:
+            raise ValueError(f"must be 0, or {LEAST_TOKENS} or more")
+        return value
 
-class SidecarOptions(_Part):
+
+class SidecarOptions(Part):
     """What is kept beside the language model."""
 
     vision: Literal["auto", "off"] = Field("auto", description="auto: if the base has towers")
     mtp: Literal["auto", "off"] = Field("auto", description="auto: if the base has an MTP head")
 
 
-class CardOptions(_Part):
+class CardOptions(Part):
     """How the card is made."""
 
     template: str = Field("optiq", description="a shipped template's name, or a file")
@@ -170,7 +63,7 @@ class CardOptions(_Part):
     )
 
 
-class ReleaseManifest(_Part):
+class ReleaseManifest(Part):
     """Everything that decides a release. The flags of ``hubtool release`` are its fields."""
 
     base: str = Field(pattern=_REPO_ID, description="Hub id of the model to quantize")
@@ -292,20 +185,22 @@ def load_manifest(file: Path | None, flags: dict[str, Any]) -> ReleaseManifest:
         raise _invalid(error, f"{file}: " if file else "") from error
 
 
-def check_quantize_options(**options: Any) -> QuantizeOptions:
-    """The options of a single stage, held to the manifest's rules. Raises ManifestInvalid."""
+def check_quantize_options(command: str, **options: Any) -> QuantizeOptions:
+    """The flags of a single command, held to the manifest's rules. Raises ManifestInvalid."""
     try:
         return QuantizeOptions.model_validate(options)
     except ValidationError as error:
-        raise _invalid(error, "") from error
+        raise _invalid(error, "", command) from error
 
 
-def _invalid(error: ValidationError, where: str) -> ManifestInvalid:
+def _invalid(
+    error: ValidationError, where: str, command: str = "hubtool release"
+) -> ManifestInvalid:
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"])
     return ManifestInvalid(
         f"{where}{field}: {first['msg']} (found {first.get('input')!r})",
-        f"correct {field}; `hubtool release --help` lists every field",
+        f"correct {field}; `{command} --help` lists every field",
         field=field,
     )
 

@@ -21,6 +21,7 @@ from hubtool.release.stages.allocate import Allocate
 from hubtool.release.stages.fetch import Fetch
 from hubtool.release.stages.measure import Measure
 from hubtool.release.stages.quantize import Quantize
+from hubtool.release.stages.settle import Settle
 from hubtool.release.stages.split import Split
 
 if TYPE_CHECKING:
@@ -125,13 +126,14 @@ def cache_keys(manifest: ReleaseManifest, tools: dict[str, str]) -> tuple[str, s
     measure = dataclasses.asdict(Measure().options(manifest))
     measure.pop("calibration")  # a path; what it holds is hashed beside it
     making = {
+        "settle": dataclasses.asdict(Settle().options(manifest)),
         "allocate": dataclasses.asdict(Allocate().options(manifest)),
         "split": dataclasses.asdict(Split().options(manifest)),
         "fetch": dataclasses.asdict(Fetch().options(manifest)),
         "code": manifest.quantize.trust_remote_code,
     }
-    versions = [f"{one.name} {one.version}" for one in (Measure, Allocate, Quantize, Split)]
-    measurement = {**base, **made_by, "measure": measure, "version": versions[0]}
+    versions = [f"{one.name} {one.version}" for one in (Measure, Settle, Allocate, Quantize, Split)]
+    measurement = {**base, **made_by, "measure": measure, "version": versions[0]}  # Measure's
     keys = base, measurement, {**measurement, **making, "versions": versions}
     short = [fingerprint_of(one)[:KEY_DIGITS] for one in keys]
     return short[0], short[1], short[2]

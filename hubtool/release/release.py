@@ -29,6 +29,7 @@ from hubtool.release.stages.push import Push, planned
 from hubtool.release.stages.quantize import Quantize
 from hubtool.release.stages.resolve import Resolve
 from hubtool.release.stages.score import Score
+from hubtool.release.stages.settle import Settle
 from hubtool.release.stages.split import Split
 from hubtool.release.stages.verify import Verify
 
@@ -61,6 +62,7 @@ def stages(*, publishes: bool) -> list[AnyStage]:
     prepared: list[AnyStage] = [
         Resolve(publishes=publishes),  # revision, licence, gate, name, permission: before any byte
         Fetch(),  # only the files needed
+        Settle(),  # a budget that cannot be kept to is told before hours of measuring
         Measure(),  # sensitivity of every component
         Allocate(),  # bits under the budget
         Quantize(),  # mlx-lm's conversion, read back

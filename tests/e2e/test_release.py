@@ -143,6 +143,19 @@ def test_killed_between_commit_and_verify_the_rerun_verifies_without_a_second_co
     assert len(ready.commits()) == 1
 
 
+@pytest.mark.parametrize("budget", [("--max-size", "20KB"), ("--fit", "100MB")])
+def test_a_budget_that_cannot_be_is_told_before_anything_is_measured(
+    user: User, budget: tuple[str, str]
+) -> None:
+    named = ("--hub", user.hub.url, "--org", "me", "--name", "q")
+    done = hubtool("release", BASE, *named, *budget, cwd=user.folder, env=user.env)
+    assert done.returncode == 2, done.stderr
+    assert "Settling the budget" in done.stderr
+    assert f"{budget[0]}" in done.stderr
+    assert "the weights need at least" in done.stderr
+    assert "Measuring" not in done.stderr
+
+
 def test_two_runs_on_one_work_folder_the_second_says_who_holds_it(user: User) -> None:
     from hubtool.release.journal import hold
 

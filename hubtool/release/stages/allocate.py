@@ -6,21 +6,28 @@ import dataclasses
 
 from hubtool.base.source import Snapshot
 from hubtool.quantize.allocation import Allocation, spend_budget
-from hubtool.quantize.budget import BudgetWish
+from hubtool.quantize.choice import Asked
 from hubtool.quantize.explanation import explain, tell
 from hubtool.quantize.footprint import footprint_of_folder
-from hubtool.quantize.memory import settle
+from hubtool.quantize.gaps import gaps_of
+from hubtool.quantize.rounding.interface import RoundingName
 from hubtool.quantize.sensitivity import Sensitivity
 from hubtool.records import write_whole
 from hubtool.release.manifest import ReleaseManifest
 from hubtool.release.stage import Context, Stage
+from hubtool.release.stages.settle import SettledBudget
 
 
 @dataclasses.dataclass(frozen=True)
 class AllocateOptions:
-    """The budget, and which sidecars count as bytes of it."""
+    """Which sidecars count as bytes of the budget; what to say of the sensitivities' gaps.
 
-    budget: BudgetWish
+    Those are measured against the choices that were ``asked`` for, and the
+    ``rounding`` that the weights will get.
+    """
+
+    asked: Asked
+    rounding: RoundingName
     vision: bool
     mtp: bool
     trust_remote_code: bool
@@ -28,16 +35,17 @@ class AllocateOptions:
 
 
 class Allocate(Stage[AllocateOptions, Allocation]):
-    """Snapshot, Sensitivity -> Allocation. Of the base only shapes are looked at."""
+    """Snapshot, SettledBudget, Sensitivity -> Allocation. Of the base only shapes are looked at."""
 
     name, title = "allocate", "Allocating bits"
-    version = 2
-    reads = (Snapshot, Sensitivity)
+    version = 3
+    reads = (Snapshot, SettledBudget, Sensitivity)
     writes = Allocation
 
     def options(self, manifest: ReleaseManifest) -> AllocateOptions:
         return AllocateOptions(
-            budget=manifest.quantize.budget,
+            asked=manifest.quantize.asked,
+            rounding=manifest.quantize.rounding,
             vision=manifest.sidecars.vision == "auto",
             mtp=manifest.sidecars.mtp == "auto",
             trust_remote_code=manifest.quantize.trust_remote_code,
@@ -50,18 +58,19 @@ class Allocate(Stage[AllocateOptions, Allocation]):
     def run(self, context: Context, want: AllocateOptions) -> Allocation:
         sensitivity = context.get(Sensitivity)
         folder = context.work.root / context.get(Snapshot).folder
-        trust = want.trust_remote_code
         footprint = footprint_of_folder(
             folder,
             min(sensitivity.group_sizes),
             vision=want.vision,
             mtp=want.mtp,
-            trust_remote_code=trust,
+            trust_remote_code=want.trust_remote_code,
         )
-        budget = settle(want.budget, folder, trust_remote_code=trust)
-        allocation = spend_budget(sensitivity, budget, footprint)
+        allocation = spend_budget(sensitivity, context.get(SettledBudget).budget, footprint)
         tell(allocation, context.console)
+        gaps = gaps_of(sensitivity, allocation, footprint, asked=want.asked, rounding=want.rounding)
+        for gap in gaps:
+            context.console.note(f"  {gap}")
         report = context.work.logs / "allocation.txt"
-        write_whole(report, explain(allocation, sensitivity) + "\n")
+        write_whole(report, "\n".join([explain(allocation, sensitivity), *gaps]) + "\n")
         context.console.fact("why each got its width", report)
         return allocation

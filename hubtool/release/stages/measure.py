@@ -17,7 +17,8 @@ from hubtool.quantize.published import read_sensitivity, restricted
 from hubtool.quantize.rounding.interface import RoundingName
 from hubtool.quantize.sensitivity import Sensitivity, measure_sensitivity
 from hubtool.quantize.static import static_sensitivity
-from hubtool.release.manifest import QuantizeOptions, ReleaseManifest
+from hubtool.release.manifest import ReleaseManifest
+from hubtool.release.quantize_options import QuantizeOptions
 from hubtool.release.stage import Context, Stage
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Measure(Stage[MeasureOptions, Sensitivity]):
             context.work.root / context.get(Snapshot).folder,
             want,
             hub=context.hub,
-            checkpoint_folder=context.work.measure,
+            state=context.work.measure / "sensitivity.partial.json",
             console=context.console,
         )
 
@@ -79,7 +80,7 @@ def measure_options(want: QuantizeOptions, *, imported: bool = False) -> Measure
     content = file.read_bytes() if file and file.is_file() else None
     return MeasureOptions(
         grid=want.grid,
-        names_choices=want.sensitivity is not None and want.names_choices,
+        names_choices=want.sensitivity is not None and bool(want.asked),
         group_size=want.group_size,
         method=want.method,
         reference=want.reference,
@@ -100,7 +101,7 @@ def sensitivity_of(
     want: MeasureOptions,
     *,
     hub: HubClient | None,
-    checkpoint_folder: Path,
+    state: Path,
     console: Console,
 ) -> Sensitivity:
     """The sensitivities of the base in ``folder``, from where ``want`` says."""
@@ -124,7 +125,7 @@ def sensitivity_of(
         mix=load_mix(Path(want.calibration) if want.calibration else None),
         tokens=want.tokens,
         seed=want.seed,
-        checkpoint_folder=checkpoint_folder,
+        state=state,
         console=console,
         trust_remote_code=want.trust_remote_code,
     )

@@ -208,6 +208,24 @@ def test_on_github_each_failed_check_is_an_annotation_at_its_file(folder: Path) 
             "--stored-bpw and --max-size: only one budget",
         ),
         (("quantize", "base"), "--out DIR"),
+        (("measure", "base", "--tokens", "3"), "'--tokens': Input should be greater than or equal"),
+        (("measure", "base", "--out", "none/s.json"), "--out none/s.json: no folder at none"),
+        (
+            ("measure", "base", "--verify", "quant", "--seed", "1", "--candidate-bits", "4,8"),
+            "--candidate-bits and --seed beside --verify",
+        ),
+        (
+            ("verify", "quant", "--base-folder", "base", "--tokens", "10"),
+            "'--tokens': Input should be greater than or equal",
+        ),
+        (
+            ("quantize", "base", "new", "--sensitivity", "sensitivity.json", "--method", "fisher"),
+            "--method beside --sensitivity: nothing is measured then",
+        ),
+        (
+            ("release", "a/b", "--org", "me", "--sensitivity", "s.json", "--reference", "auto"),
+            "--reference beside --sensitivity: nothing is measured then",
+        ),
         (("split", "base", "nowhere"), "nowhere has no config.json"),
         (("inspect", "nowhere"), "no folder at nowhere"),
         (("check", "nowhere"), "no folder at nowhere"),

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import time
 from pathlib import Path
+from typing import Any
 
+import mlx.core as mx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mlx_lm.models.cache import make_prompt_cache
 
 from hubtool.errors import ManifestInvalid
 from hubtool.quantize.budget import (
@@ -90,6 +95,34 @@ def test_sliding_layers_stop_growing_and_shared_ones_hold_nothing(models: dict[s
     assert growth == 1 * 64 * 2 * 2 * 32_768
 
 
+@pytest.mark.parametrize("window", [32, 4000, 4096])
+def test_a_long_cache_is_what_filling_it_to_the_end_gives(window: int, tmp_path: Path) -> None:
+    """Filling is left off where it grows evenly; grouped heads, sliding windows of three sizes."""
+    folder = save_tiny_model(tmp_path / "base", "gemma4")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "sliding_window": window}))
+    model = load_lazily(folder)
+    for context in (1, 2047, 2048, 4097, 6144, 30_001, 65_536):
+        assert cache_bytes(model, context) == _filled_to_the_end(model, context), context
+
+
+def _filled_to_the_end(model: Any, context: int) -> int:
+    cache = make_prompt_cache(model)
+    most = done = 0
+    while done < context:
+        step = min(2048, context - done)
+        model(mx.zeros((1, step), mx.int32), cache=cache)
+        done += step
+        most = max(most, sum(layer.nbytes for layer in cache))
+    return most
+
+
+def test_a_cache_of_a_hundred_million_tokens_is_told_in_no_time(models: dict[str, Path]) -> None:
+    started = time.process_time()
+    assert cache_bytes(load_lazily(models["llama"]), 10**8) == 2 * 1 * 32 * 2 * 2 * 10**8
+    assert time.process_time() - started < 5  # filling it would take minutes
+
+
 def test_a_fit_is_settled_by_the_models_own_cache(models: dict[str, Path]) -> None:
     budget = settle(BudgetWish("fit", 16 * GIB, 1024), models["llama"])
     memory = budget.memory
@@ -98,5 +131,6 @@ def test_a_fit_is_settled_by_the_models_own_cache(models: dict[str, Path]) -> No
     # a chunk of 1024 tokens: the stream of 64 twice, gate, up and product of 128, 2 bytes each
     assert memory.overhead_bytes == 2 * (1024 * 2 * (2 * 64 + 3 * 128)) + BUFFERS_BYTES
     assert memory.room_bytes == wired_bytes(16 * GIB) - memory.cache_bytes - memory.overhead_bytes
+    assert memory.made_for == 512
     assert str(memory).startswith("16 GiB of memory, of which the GPU may hold 10.67 GiB, less")
     assert settle(BudgetWish("stored_bpw", 5.0), models["llama"]) == Budget("stored_bpw", 5.0)

@@ -153,4 +153,4 @@ def test_domains_alternate_so_that_any_first_part_is_a_fair_mix() -> None:
 def test_less_than_two_tokens_a_domain_are_refused_with_both_figures() -> None:
     with pytest.raises(CalibrationInvalid) as caught:
         load_mix().token_windows(Words(), 11)
-    assert caught.value.message == "11 calibration tokens are too few for 6 domains"
+    assert caught.value.message == "11 tokens are too few for 6 domains of text"

@@ -36,7 +36,7 @@ def test_a_model_read_from_disk_takes_no_more_memory_for_more_layers(
             mix=TextMix(),  # type: ignore[arg-type]
             tokens=64,
             seed=0,
-            checkpoint_folder=tmp_path / f"state{layers}",
+            state=tmp_path / f"state{layers}.json",
         )
         peaks[layers] = mx.get_peak_memory() - before
     assert peaks[5] < peaks[1] + 3_000_000  # four layers held would be 5 MB

@@ -13,7 +13,6 @@ import pytest
 
 from hubtool.console import Console, Task, format_bytes
 from hubtool.errors import MeasureFailed, NothingToQuantize, RemoteCodeNeeded, UnknownArchitecture
-from hubtool.quantize.checkpoint import FILE_NAME
 from hubtool.quantize.components import find_components
 from hubtool.quantize.loading import load_lazily
 from hubtool.quantize.reference import _working_bytes
@@ -48,7 +47,7 @@ def measure(tmp_path: Path) -> Measure:
             "tokens": 128,
             "seed": 0,
             "reference": "bf16",
-            "checkpoint_folder": tmp_path / "measure",
+            "state": tmp_path / "measure.json",
         }
         return measure_sensitivity(folder, **{**arguments, **changes})
 
@@ -196,13 +195,13 @@ def test_a_resumed_run_ends_with_the_same_bits(
     monkeypatch.setattr("hubtool.quantize.fisher.STEP_TOKENS", 40)  # four steps, not one
     monkeypatch.setattr("hubtool.quantize.exact.STEP_COMPONENTS", 3)
     options = {"method": method, "reference": reference, "candidate_bits": (4,)}
-    whole = measure(models("tied"), checkpoint_folder=tmp_path / "whole", **options)
+    whole = measure(models("tied"), state=tmp_path / "whole.json", **options)
     with pytest.raises(_Stopped):
         measure(models("tied"), console=_StoppingConsole(2), **options)
-    state = json.loads((tmp_path / "measure" / FILE_NAME).read_text())
+    state = json.loads((tmp_path / "measure.json").read_text())
     assert state["done"] == 2
     assert measure(models("tied"), **options) == whole
-    assert json.loads((tmp_path / "measure" / FILE_NAME).read_text())["done"] > 2
+    assert json.loads((tmp_path / "measure.json").read_text())["done"] > 2
 
 
 def test_a_checkpoint_of_other_inputs_is_not_used(
@@ -217,7 +216,7 @@ def test_a_damaged_checkpoint_is_started_over(
     models: Callable[[str], Path], measure: Measure, tmp_path: Path
 ) -> None:
     whole = measure(models("tied"))
-    (tmp_path / "measure" / FILE_NAME).write_text('{"fingerprint": ')
+    (tmp_path / "measure.json").write_text('{"fingerprint": ')
     assert measure(models("tied")) == whole
 
 
@@ -274,9 +273,9 @@ def test_blocks_of_a_large_matrix_give_the_same_sum(
     models: Callable[[str], Path], measure: Measure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for kind in ("tied", "moe"):
-        whole = measure(models(kind), checkpoint_folder=tmp_path / kind / "whole")
+        whole = measure(models(kind), state=tmp_path / f"{kind}-whole.json")
         monkeypatch.setattr("hubtool.quantize.quadratics.MOST_ELEMENTS", 3000)
-        blocks = measure(models(kind), checkpoint_folder=tmp_path / kind / "blocks")
+        blocks = measure(models(kind), state=tmp_path / f"{kind}-blocks.json")
         monkeypatch.undo()
         for first, second in zip(whole.components, blocks.components, strict=True):
             assert dataclasses.replace(second, kl=first.kl) == first

@@ -37,7 +37,7 @@ def measure(tied: Path, tmp_path: Path) -> Measure:
             seed=0,
             reference="bf16",
             method=method,
-            checkpoint_folder=tmp_path / str(calls),
+            state=tmp_path / f"{calls}.json",
         )
 
     return call

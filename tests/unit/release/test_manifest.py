@@ -41,6 +41,38 @@ def test_a_budget_among_the_flags_replaces_the_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"sensitivity": "a/b", "method": "exact"}, "method beside sensitivity"),
+        ({"sensitivity": "a/b", "reference": "bf16", "seed": 1}, "reference and seed beside sens"),
+        ({"method": "static", "seed": 1}, "seed beside method: static"),
+        (
+            {"sensitivity": "a/b", "rounding": "nearest", "calibration_tokens": 512},
+            "calibration_tokens beside sensitivity",
+        ),
+    ],
+)
+def test_how_to_measure_is_refused_where_nothing_is_measured(options: dict, words: str) -> None:
+    with pytest.raises(ManifestInvalid, match=f"^{words}.*: nothing is measured then"):
+        load_manifest(None, {**FLAGS, "quantize": options})
+
+
+def test_rounding_reads_text_too_and_defaults_written_out_are_no_wish() -> None:
+    rounded = {"sensitivity": "a/b", "rounding": "gptq", "calibration_tokens": 512}
+    assert load_manifest(None, {**FLAGS, "quantize": rounded}).quantize.calibration_tokens == 512
+    whole = load_manifest(None, {**FLAGS, "quantize": {"sensitivity": "a/b"}})
+    assert load_manifest(None, whole.model_dump(mode="json")).quantize == whole.quantize
+
+
+@pytest.mark.parametrize("tokens", [5, 47])
+def test_a_comparison_is_worth_it_or_left_out(tokens: int) -> None:
+    for fine in (0, 48):
+        assert load_manifest(None, {**FLAGS, "verification": {"tokens": fine}})
+    with pytest.raises(ManifestInvalid, match=r"verification\.tokens: .*must be 0, or 48 or more"):
+        load_manifest(None, {**FLAGS, "verification": {"tokens": tokens}})
+
+
+@pytest.mark.parametrize(
     ("options", "sizes"),
     [
         ({}, (64,)),

@@ -24,7 +24,7 @@ def measured(model: Path, state: Path, rounding: RoundingName) -> Sensitivity:
         mix=cast(CalibrationMix, TextMix()),
         tokens=128,
         seed=0,
-        checkpoint_folder=state,
+        state=state / "state.json",
     )
 
 
