@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlx_lm.models import llama
 
 from hubtool.quantize import exact, gradients
 from hubtool.quantize.sensitivity import Method, Sensitivity, measure_sensitivity
@@ -60,12 +61,64 @@ def test_block_by_block_is_the_whole_graph(
     _require_equal(blocks, measure("fisher"), 1e-3)
 
 
-def test_probes_that_reuse_their_prefix_are_whole_passes(
+class _Blocks:
+    """The blocks of every Llama of two made from now on: how often they ran."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, *, hand_on: bool) -> None:
+        """``hand_on``: the second reads what the first was given, as it would shared keys."""
+        self.runs = 0
+        made = 0
+        left: list[Any] = []
+        make, run = llama.TransformerBlock.__init__, llama.TransformerBlock.__call__
+
+        def numbered(block: Any, *args: Any, **kwargs: Any) -> None:
+            nonlocal made
+            make(block, *args, **kwargs)
+            block.number = made % 2
+            made += 1
+
+        def counted(block: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+            self.runs += 1
+            out = run(block, x, *args, **kwargs)
+            if not hand_on:
+                return out
+            if block.number == 0:
+                left.append(x)
+                return out
+            return out + left.pop() if left else out
+
+        patch.setattr(llama.TransformerBlock, "__init__", numbered)
+        patch.setattr(llama.TransformerBlock, "__call__", counted)
+
+    def during(self, call: Callable[[], Sensitivity]) -> tuple[Sensitivity, int]:
+        self.runs = 0
+        return call(), self.runs
+
+
+TRIED = 2 + 1  # runs of a whole pass and of one without the first block: the trial of the reuse
+
+
+def test_probes_that_reuse_their_prefix_are_whole_passes_but_shorter(
     measure: Measure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reused = measure("exact")
+    """The second of two blocks has 7 components at 2 widths: each of these runs one block less."""
+    blocks = _Blocks(monkeypatch, hand_on=False)
+    reused, short = blocks.during(lambda: measure("exact"))
     monkeypatch.setattr(exact, "_reusable", lambda *_: False)
-    _require_equal(reused, measure("exact"), 1e-4)
+    whole, full = blocks.during(lambda: measure("exact"))
+    _require_equal(reused, whole, 1e-4)
+    assert full - short == 7 * 2 - TRIED
+
+
+def test_no_prefix_is_reused_where_a_block_reads_what_an_earlier_one_left(
+    measure: Measure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks = _Blocks(monkeypatch, hand_on=True)
+    found, tried = blocks.during(lambda: measure("exact"))
+    monkeypatch.setattr(exact, "_reusable", lambda *_: False)
+    whole, full = blocks.during(lambda: measure("exact"))
+    _require_equal(found, whole, 1e-6)
+    assert tried - full == TRIED
 
 
 @pytest.mark.parametrize("method", ["fisher", "exact"])
