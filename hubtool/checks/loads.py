@@ -105,18 +105,23 @@ def _near_base(subject: CheckSubject) -> Finding:
     from hubtool.quantize.divergence import compare_models, text_windows
     from hubtool.quantize.loading import load_tokenizer
     from hubtool.quantize.predictor import Opening
-    from hubtool.quantize.reference import free_bytes
+    from hubtool.quantize.room import room_for
 
     if subject.base_folder is None:
         return Finding("loads/near-base", "skip", "the base's weights are not here")
-    held = _weights_bytes(subject.base_folder) + _weights_bytes(subject.folder)
-    opening = Opening(streamed=2 * held > free_bytes(), trust_remote_code=subject.trust_remote_code)
-    tokenizer = load_tokenizer(subject.base_folder, trust_remote_code=subject.trust_remote_code)
+    trust = subject.trust_remote_code
+    tokenizer = load_tokenizer(subject.base_folder, trust_remote_code=trust)
+    windows = text_windows(tokenizer, TEXT, tokens=KL_TOKENS, window=KL_TOKENS)
+    room = room_for(subject.base_folder, subject.folder, windows, quants=1, trust_remote_code=trust)
+    if room.refusal is not None:
+        return Finding("loads/near-base", "skip", room.refusal)
+    opening = Opening(streamed=room.streamed, trust_remote_code=trust)
     name = str(subject.folder)
     scores = compare_models(
         opening.base(subject.base_folder),
         {name: opening.quant(subject.base_folder, subject.folder)},
-        text_windows(tokenizer, TEXT, tokens=KL_TOKENS, window=KL_TOKENS),
+        windows,
+        batch_tokens=room.batch_tokens,
     )
     kl = mean_kl(scores[name])
     return verdict(

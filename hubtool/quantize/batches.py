@@ -24,22 +24,29 @@ class Batch:
         """Tokens without padding."""
         return sum(map(len, self.windows))
 
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest window, and of every other with its padding."""
+        return max(map(len, self.windows))
+
     def ids(self) -> mx.array:
         """Token ids, shape (windows, longest)."""
         import mlx.core as mx
 
-        longest = max(map(len, self.windows))
-        return mx.array([[*window, *[0] * (longest - len(window))] for window in self.windows])
+        return mx.array([[*window, *[0] * (self.longest - len(window))] for window in self.windows])
+
+    def starts(self) -> range:
+        """Where each window begins in the flattened batch."""
+        return range(0, len(self.windows) * self.longest, self.longest)
 
     def rows(self) -> mx.array:
         """Where the positions without padding lie in the flattened batch, shape (positions,)."""
         import mlx.core as mx
 
-        longest = max(map(len, self.windows))
         return mx.array(
             [
-                number * longest + place
-                for number, window in enumerate(self.windows)
+                start + place
+                for start, window in zip(self.starts(), self.windows, strict=True)
                 for place in range(len(window))
             ]
         )

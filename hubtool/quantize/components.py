@@ -29,6 +29,23 @@ class LeftOut:
     reason: str
 
 
+def modules_of(model: nn.Module) -> dict[str, Any]:
+    """The modules without children by their paths, in path order of the model."""
+    import mlx.nn as nn
+    from mlx.utils import tree_flatten
+
+    return dict(tree_flatten(model.leaf_modules(), is_leaf=nn.Module.is_module))
+
+
+def all_components(model: nn.Module) -> list[Component]:
+    """Every module of a quantizable kind, whatever its shape."""
+    return [
+        Component(name, module, int(module.weight.size))
+        for name, module in modules_of(model).items()
+        if hasattr(module, "to_quantized")
+    ]
+
+
 def find_components(
     model: nn.Module, group_size: int
 ) -> tuple[tuple[Component, ...], tuple[LeftOut, ...]]:
@@ -37,16 +54,11 @@ def find_components(
     A module whose input dimension is no multiple of ``group_size`` is left out,
     as mlx-lm does, and so is one that the architecture keeps unquantized.
     """
-    import mlx.nn as nn
-    from mlx.utils import tree_flatten
-
     architecture = getattr(model, "quant_predicate", None)
-    leaves = tree_flatten(model.leaf_modules(), is_leaf=nn.Module.is_module)
     components: list[Component] = []
     left_out: list[LeftOut] = []
-    for name, module in leaves:
-        if not hasattr(module, "to_quantized"):
-            continue
+    for one in all_components(model):
+        name, module = one.name, one.module
         input_dims = module.weight.shape[-1]
         if input_dims % group_size:
             reason = f"input dimension {input_dims} is no multiple of group size {group_size}"
@@ -54,5 +66,5 @@ def find_components(
         elif architecture is not None and architecture(name, module) is False:
             left_out.append(LeftOut(name, "its architecture keeps it unquantized in mlx-lm"))
         else:
-            components.append(Component(name, module, int(module.weight.size)))
+            components.append(one)
     return tuple(components), tuple(left_out)

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from hubtool.console import SILENT, Console
 from hubtool.errors import CalibrationInvalid, MeasureFailed, StatsDisagree
+from hubtool.quantize.batches import Batch, Group, grouped
 from hubtool.quantize.distance import WindowScore
-from hubtool.quantize.nats import ReferenceRows, as_numpy, normalised
+from hubtool.quantize.nats import ROWS, ReferenceRows, as_numpy, normalised
 
 if TYPE_CHECKING:
-    import mlx.core as mx
-
     from hubtool.quantize.calibration import Tokenizer
+    from hubtool.quantize.nats import Floats
     from hubtool.quantize.running import RunningModel
 
-POSITIONS_AT_ONCE = 64  # of one window: what is compared is a few vocabularies wide
+BATCH_TOKENS = 512  # computed together: enough that expanding the weights costs a fifth
 
 
 def text_windows(
@@ -35,60 +35,84 @@ def text_windows(
     return tuple(windows)
 
 
+def batches_of(windows: Sequence[Sequence[int]], batch_tokens: int) -> Group:
+    """``windows``, the longest first, in batches of about ``batch_tokens`` tokens."""
+    (batches,) = grouped([tuple(one) for one in windows], sum(map(len, windows)), batch_tokens)
+    return batches
+
+
 def compare_models(
     base: RunningModel,
     quants: Mapping[str, RunningModel],
     windows: Sequence[Sequence[int]],
     console: Console = SILENT,
+    *,
+    batch_tokens: int = BATCH_TOKENS,
 ) -> dict[str, tuple[WindowScore, ...]]:
     """Every quant against the base over the same windows; the base predicts each once.
 
     All compute in float32 from the weights as stored, so the scores say what
     the stored weights lost and nothing of one machine's kernels. Holds the
-    logits of two models for one window. Raises StatsDisagree for a quant of
-    another vocabulary, MeasureFailed if a prediction is not finite.
+    logits of two models for one batch. Scores are in the order of ``windows``.
+    Raises StatsDisagree for a quant of another vocabulary, MeasureFailed if a
+    prediction is not finite.
     """
-    import mlx.core as mx
-
     scores: dict[str, list[WindowScore]] = {name: [] for name in quants}
     with console.task("comparing with the base", sum(map(len, windows)), "tokens") as task:
-        for tokens in windows:
-            reference = base.logits(tokens)
-            mx.eval(reference)
+        for batch in batches_of(windows, batch_tokens):
+            reference = ReferenceRows(_logits(base, batch))
             for name, quant in quants.items():
-                other = quant.logits(tokens)
-                mx.eval(other)
-                scores[name].append(score_window(reference, other, tokens, name))
-                del other
-            task.advance(len(tokens))
-    return {name: tuple(found) for name, found in scores.items()}
+                scores[name] += score_batch(reference, _logits(quant, batch), batch, name)
+            task.advance(batch.positions)
+    order = sorted(range(len(windows)), key=lambda place: -len(windows[place]))  # as in batches
+    return {
+        name: tuple(score for _, score in sorted(zip(order, found, strict=True)))
+        for name, found in scores.items()
+    }
 
 
-def score_window(
-    reference: mx.array, other: mx.array, tokens: Sequence[int], name: str
-) -> WindowScore:
-    """One window by the logits of both models, shape (tokens, vocabulary); ``name`` for errors."""
-    import numpy as np
+def _logits(model: RunningModel, batch: Batch) -> Floats:
+    """Rows of one window behind those of another, padding included: (rows, vocabulary)."""
+    import mlx.core as mx
 
-    if reference.shape != other.shape:
+    logits = model.forward(batch.ids())
+    mx.eval(logits)
+    return as_numpy(logits).reshape(-1, logits.shape[-1])
+
+
+def score_batch(
+    reference: ReferenceRows, other: Floats, batch: Batch, name: str
+) -> list[WindowScore]:
+    """A quant's logits, shape (rows, vocabulary), against the base's; ``name`` for errors."""
+    if reference.log_p.shape != other.shape:
         raise StatsDisagree(
-            f"{name} predicts {other.shape[-1]} tokens, its base {reference.shape[-1]}",
+            f"{name} predicts {other.shape[-1]} tokens, its base {reference.log_p.shape[-1]}",
             "compare a quant with the base it was made from",
         )
-    divergences: list[float] = []
+    return [
+        _score_window(reference, other, window, first, name)
+        for window, first in zip(batch.windows, batch.starts(), strict=True)
+    ]
+
+
+def _score_window(
+    reference: ReferenceRows, other: Floats, tokens: Sequence[int], first: int, name: str
+) -> WindowScore:
+    """One window, whose rows begin at ``first``."""
+    last = first + len(tokens)
+    divergences = reference.kl(other[first:last], first).astype(float)
     agreed, losses = 0, [0.0, 0.0]
-    for start in range(0, len(tokens), POSITIONS_AT_ONCE):
-        both = [logits[start : start + POSITIONS_AT_ONCE] for logits in (reference, other)]
-        following = np.array(tokens[start + 1 : start + 1 + POSITIONS_AT_ONCE], dtype=int)
-        divergences += ReferenceRows(both[0]).kl(both[1]).astype(float).tolist()
-        logs = [normalised(as_numpy(logits)) for logits in both]
+    for start in range(first, last, ROWS):
+        stop = min(last, start + ROWS)
+        following = tokens[start + 1 - first : stop + 1 - first]
+        logs = reference.log_p[start:stop], normalised(other[start:stop])
         agreed += int((logs[0].argmax(axis=-1) == logs[1].argmax(axis=-1)).sum())
         for place, log in enumerate(logs):
-            chosen = log[np.arange(len(following)), following]
-            losses[place] -= float(chosen.sum(dtype=np.float64))
+            chosen = log[range(len(following)), following]
+            losses[place] -= float(chosen.sum(dtype=float))
     if not all(map(math.isfinite, (*divergences, *losses))):
         raise MeasureFailed(
             f"{name}: the divergence from its base is not finite",
             "quantize again; if it stays, a tensor of the base is damaged",
         )
-    return WindowScore(tuple(divergences), agreed, losses[0], losses[1], len(tokens) - 1)
+    return WindowScore(tuple(divergences.tolist()), agreed, losses[0], losses[1], len(tokens) - 1)

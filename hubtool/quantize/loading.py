@@ -53,6 +53,16 @@ def load_tokenizer(folder: Path, *, trust_remote_code: bool = False) -> Any:
     return load(folder, {"trust_remote_code": trust_remote_code})
 
 
+def load_as_declared(folder: Path, *, trust_remote_code: bool = False) -> nn.Module:
+    """Like ``load_lazily``, with floats in the type that the config declares.
+
+    That is the model that mlx-lm's converter rounds. Raises what loading raises.
+    """
+    model = load_lazily(folder, trust_remote_code=trust_remote_code)
+    cast_as_declared(model, _config(folder))
+    return model
+
+
 def cast_as_declared(model: nn.Module, config: dict[str, Any]) -> None:
     """Floats in the dtype that ``config`` declares, as mlx-lm's own conversion leaves them."""
     import mlx.core as mx
@@ -77,3 +87,8 @@ def _config(folder: Path) -> dict[str, Any]:
     if not file.is_file():
         raise PathNotFound(f"no {file}", "name the folder of a Hugging Face checkpoint")
     return read_json_object(file)
+
+
+def weight_bytes(folder: Path) -> int:
+    """Bytes of the files that mlx-lm reads weights from."""
+    return sum(file.stat().st_size for file in folder.glob("model*.safetensors"))

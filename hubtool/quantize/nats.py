@@ -22,13 +22,13 @@ LARGEST_EXPONENT = 60.0  # exp of it is far below the largest float32
 class ReferenceRows:
     """The reference's log-probabilities, shape (positions, vocabulary), float32."""
 
-    def __init__(self, logits: mx.array) -> None:
+    def __init__(self, logits: mx.array | Floats) -> None:
         import numpy as np
 
-        self._log_p = normalised(as_numpy(logits))
-        self.finite = bool(np.isfinite(self._log_p).all())
+        self.log_p = normalised(as_numpy(logits))
+        self.finite = bool(np.isfinite(self.log_p).all())
 
-    def kl(self, logits: mx.array, start: int = 0) -> Floats:
+    def kl(self, logits: mx.array | Floats, start: int = 0) -> Floats:
         """KL(reference || other) of each position in nats, for the rows from ``start`` on.
 
         With d = log q - log p - mean_p(log q - log p), known up to a constant,
@@ -39,7 +39,7 @@ class ReferenceRows:
         other = as_numpy(logits)
         parts = [
             _kl(
-                self._log_p[start + at : start + at + ROWS][: len(other) - at],
+                self.log_p[start + at : start + at + ROWS][: len(other) - at],
                 other[at : at + ROWS],
             )
             for at in range(0, len(other), ROWS)
@@ -60,7 +60,7 @@ def normalised(logits: Floats) -> Floats:
     return out
 
 
-def as_numpy(array: mx.array) -> Floats:
+def as_numpy(array: mx.array | Floats) -> Floats:
     """``array``, evaluated, as numpy sees it: the same memory."""
     import numpy as np
 

@@ -2,7 +2,7 @@
 
 Held in memory where they fit. Else *streamed*: a component's weight is read
 from disk when a forward pass needs it and let go after, which costs a reading
-of the file for each window and no more memory than the largest component.
+of the file for each batch and no more memory than the largest component.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hubtool.artifact.layout import read_json_object
 from hubtool.errors import StatsDisagree
 from hubtool.quantize.blas import needs_column_major, prefer_fast_blas
 from hubtool.quantize.choice import Choice
-from hubtool.quantize.components import Component
-from hubtool.quantize.loading import cast_as_declared, load_lazily
-from hubtool.quantize.running import RunningModel, Use, float_places
+from hubtool.quantize.components import all_components, modules_of
+from hubtool.quantize.loading import load_as_declared, load_lazily
+from hubtool.quantize.products import multiply_at_once
+from hubtool.quantize.running import RunningModel, Use, call_with, float_places, is_plain
+from hubtool.quantize.shelf import Shelf, Shelved, plain_weights
 from hubtool.quantize.weights import PackedWeight, PlainWeight, StoredWeight
 
 if TYPE_CHECKING:
-    import mlx.core as mx
     import mlx.nn as nn
 
 Weights = Mapping[str, StoredWeight]
@@ -37,7 +37,7 @@ class Opening:
 
     def base(self, folder: Path) -> RunningModel:
         """The model of ``folder`` as it is."""
-        return self._run(self._load(folder), lambda: _plain(self._load(folder)))
+        return self._run(self._load(folder), lambda: plain_weights(self._load(folder)))
 
     def quant(self, base_folder: Path, folder: Path) -> RunningModel:
         """A quant of any kind that mlx-lm loads, computed through the base's float modules.
@@ -49,7 +49,7 @@ class Opening:
         from mlx.utils import tree_flatten, tree_unflatten
 
         skeleton, quant = self._load(base_folder), self._load(folder)
-        names = [one.name for one in _weighted(skeleton)]
+        names = [one.name for one in all_components(skeleton)]
         _stored(quant, names, folder)  # refuses another architecture
         others = [
             (path, array)
@@ -69,37 +69,38 @@ class Opening:
         def weights() -> Weights:
             model = self.cast(base_folder)
             return {
-                name: _rounded(one.array, choices.get(name)) for name, one in _plain(model).items()
+                name: _rounded(one, choices.get(name)) for name, one in plain_weights(model).items()
             }
 
         return self._run(self.cast(base_folder), weights)
 
     def cast(self, base_folder: Path) -> nn.Module:
         """The model as mlx-lm's converter rounds it: floats in the type that its config names."""
-        model = self._load(base_folder)
-        cast_as_declared(model, read_json_object(base_folder / "config.json"))
-        return model
+        prefer_fast_blas()
+        return load_as_declared(base_folder, trust_remote_code=self.trust_remote_code)
 
     def _load(self, folder: Path) -> nn.Module:
         prefer_fast_blas()
         return load_lazily(folder, trust_remote_code=self.trust_remote_code)
 
     def _run(self, skeleton: nn.Module, read: Callable[[], Weights]) -> RunningModel:
-        components = _weighted(skeleton)
-        weights = read()
+        import mlx.core as mx
+
+        components = all_components(skeleton)
         if self.streamed:
-            shelf = _Shelf(read)
-            weights = {one.name: _Shelved(shelf, one.name) for one in components}
+            shelf = Shelf(read)
+            weights: Weights = {one.name: Shelved(shelf, one.name) for one in components}
+        else:
+            weights = read()
         for one in components:
             # stays unevaluated: code that reads the weight's shape finds it, and the
             # skeleton's own copy is let go
-            one.module.weight = weights[one.name].full()
-        kind = _InTurn if self.streamed else RunningModel
-        return kind(skeleton, components, weights, column_major=needs_column_major())
+            one.module.weight = mx.zeros(one.module.weight.shape)
+        return _InTurn(skeleton, components, weights, column_major=needs_column_major())
 
 
 class _InTurn(RunningModel):
-    """Computes what goes into a component before its weight is read.
+    """Computes each component at once, from its weight expanded for it, and has no gradient.
 
     Left to itself, mlx reads and expands several weights ahead.
     """
@@ -108,66 +109,30 @@ class _InTurn(RunningModel):
         import mlx.core as mx
 
         mx.eval([use.args[place] for place in float_places(use.args)])
+        out = self._product(use) if use.multiplies else super()._compute(use)
+        mx.eval(out)
         mx.clear_cache()
-        return super()._compute(use)
+        return out
+
+    def _product(self, use: Use) -> Any:
+        module, stored = use.component.module, self._weights[use.component.name]
+        if is_plain(use):
+            shape = module.weight.shape
+            product = multiply_at_once(use.args[0], stored, shape, self.lay_out)
+            return product + module.bias if "bias" in module else product
+        weight = self.lay_out(stored.expanded())
+        return call_with(module, weight, use.original, use.args, use.kwargs)
 
 
-class _Shelf:
-    """Weights that are read anew for every use. Loading is lazy: only what is taken is read."""
-
-    def __init__(self, read: Callable[[], Weights]) -> None:
-        self._read = read
-        self._left: dict[str, StoredWeight] = {}
-
-    def take(self, name: str) -> StoredWeight:
-        if name not in self._left:
-            self._left = dict(self._read())
-        return self._left.pop(name)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Shelved:
-    """A weight on the shelf."""
-
-    shelf: _Shelf
-    name: str
-
-    def full(self) -> mx.array:
-        return self.shelf.take(self.name).full()
-
-    def rows(self, look_up: Callable[[mx.array], mx.array]) -> mx.array:
-        return self.shelf.take(self.name).rows(look_up)
-
-
-def _modules(model: nn.Module) -> dict[str, Any]:
-    import mlx.nn as nn
-    from mlx.utils import tree_flatten
-
-    return dict(tree_flatten(model.leaf_modules(), is_leaf=nn.Module.is_module))
-
-
-def _weighted(model: nn.Module) -> list[Component]:
-    """Every module of a quantizable kind, whatever its shape."""
-    return [
-        Component(name, module, int(module.weight.size))
-        for name, module in _modules(model).items()
-        if hasattr(module, "to_quantized")
-    ]
-
-
-def _plain(model: nn.Module) -> dict[str, PlainWeight]:
-    return {one.name: PlainWeight(one.module.weight) for one in _weighted(model)}
-
-
-def _rounded(weight: mx.array, choice: Choice | None) -> StoredWeight:
+def _rounded(weight: PlainWeight, choice: Choice | None) -> StoredWeight:
     if choice is None:
-        return PlainWeight(weight)
-    return PackedWeight.of(weight, choice.group_size, choice.bits)
+        return weight
+    return PackedWeight.of(weight.array, choice.group_size, choice.bits)
 
 
 def _stored(quant: nn.Module, names: list[str], folder: Path) -> Weights:
     """The weights of the named modules of a quant, packed or plain as they are stored."""
-    found = _modules(quant)
+    found = modules_of(quant)
     weights: dict[str, StoredWeight] = {}
     for name in names:
         module = found.get(name)

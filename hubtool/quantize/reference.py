@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from hubtool.console import format_bytes
 from hubtool.quantize.components import Component
-from hubtool.quantize.fresh import FreshWeight, FreshWeights
 from hubtool.quantize.limits import bytes_left_by_limits
-from hubtool.quantize.loading import load_lazily
+from hubtool.quantize.loading import weight_bytes
 from hubtool.quantize.products import LARGE_ELEMENTS
 from hubtool.quantize.running import RunningModel
+from hubtool.quantize.shelf import Shelf, Shelved, checkpoint_shelf
 from hubtool.quantize.weights import PackedWeight, PlainWeight
 
 if TYPE_CHECKING:
@@ -44,19 +44,12 @@ class InMemory:
 class Streamed:
     """High-precision weights read from disk one component at a time."""
 
-    folder: Path
-    trust_remote_code: bool
+    shelf: Shelf[PlainWeight]
 
     def weights(self, names: Sequence[str]) -> Iterator[tuple[str, mx.array]]:
         """Each name with its weight, which is dropped when the next one is asked for."""
-        import mlx.nn as nn
-        from mlx.utils import tree_flatten
-
-        fresh = load_lazily(self.folder, trust_remote_code=self.trust_remote_code)
-        modules = dict(tree_flatten(fresh.leaf_modules(), is_leaf=nn.Module.is_module))
-        del fresh
         for name in names:
-            yield name, modules.pop(name).weight
+            yield name, self.shelf.take(name).array
 
 
 def run_bf16(
@@ -95,9 +88,8 @@ def run_uniform4(
         # Stays unevaluated: code that reads the weight's shape finds it, and the
         # high-precision array is no longer held.
         component.module.weight = packed.full()
-    return RunningModel(model, components, weights, column_major=column_major), Streamed(
-        folder, trust_remote_code
-    )
+    running = RunningModel(model, components, weights, column_major=column_major)
+    return running, Streamed(checkpoint_shelf(folder, trust_remote_code=trust_remote_code))
 
 
 def run_streamed(
@@ -113,10 +105,12 @@ def run_streamed(
     ``model`` is loaded lazily and stays so. Slower by the reading of the file
     for every forward and backward pass, and no larger than a block.
     """
-    fresh = FreshWeights(folder, trust_remote_code)
-    weights = {one.name: FreshWeight(fresh, one.name) for one in components}
+    used, measured = (
+        checkpoint_shelf(folder, trust_remote_code=trust_remote_code) for _ in range(2)
+    )  # two: what one has handed out, the other still has
+    weights = {one.name: Shelved(used, one.name) for one in components}
     running = RunningModel(model, components, weights, column_major=column_major)
-    return running, Streamed(folder, trust_remote_code)
+    return running, Streamed(measured)
 
 
 def choose_reference(folder: Path, components: Sequence[Component]) -> tuple[str, str]:
@@ -126,11 +120,11 @@ def choose_reference(folder: Path, components: Sequence[Component]) -> tuple[str
     """
     free = free_bytes()
     working = _working_bytes(components)
-    need = _weight_bytes(folder) + working
+    need = weight_bytes(folder) + working
     if need <= free:  # how much is free is of this moment: the card would differ on every run
         return "bf16", f"needs about {format_bytes(need)} of memory and fits"
     reason = f"bf16 needs about {format_bytes(need)}, {format_bytes(free)} were free"
-    packed = _weight_bytes(folder) * _UNIFORM_SHARE + working
+    packed = weight_bytes(folder) * _UNIFORM_SHARE + working
     if packed <= free:
         return "uniform4", reason
     return "streamed", f"read from disk as it is used: {reason}"
@@ -150,10 +144,6 @@ def free_bytes() -> int:
     if not total:
         return free
     return min(free, int(total) - int(mx.get_active_memory()))
-
-
-def _weight_bytes(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.glob("model*.safetensors"))
 
 
 def _working_bytes(components: Sequence[Component]) -> int:

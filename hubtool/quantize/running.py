@@ -211,7 +211,7 @@ class RunningModel:
                 args[0], weight = args[0][..., ::-1], weight[:, ::-1]
             return call_with(module, weight, use.original, tuple(args), use.kwargs)
 
-        if _is_large(use):
+        if is_plain(use) and module.weight.size > LARGE_ELEMENTS:
             product = multiply_in_parts(use.args[0], stored, module.weight.shape)
             return product + module.bias if "bias" in module else product
 
@@ -233,11 +233,13 @@ class RunningModel:
         return forward(*(use.args[place] for place in places))
 
 
-def _is_large(use: Use) -> bool:
-    """Whether the call is a plain product with a weight of very many elements."""
+def is_plain(use: Use) -> bool:
+    """Whether the call is x W^T with nothing but a bias to it."""
+    import mlx.nn as nn
+
     weight = use.component.module.weight
-    plain = weight.ndim == 2 and len(use.args) == 1 and not use.kwargs
-    return plain and weight.size > LARGE_ELEMENTS and use.args[0].shape[-1] == weight.shape[-1]
+    products = nn.Linear.__call__, nn.Embedding.as_linear
+    return use.original in products and bool(use.args[0].shape[-1] == weight.shape[-1])
 
 
 class _Exchange:

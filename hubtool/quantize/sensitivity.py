@@ -17,7 +17,7 @@ from hubtool.quantize.components import Component, find_components
 from hubtool.quantize.exact import ExactMethod
 from hubtool.quantize.fisher import FisherMethod
 from hubtool.quantize.floor import noise_floor
-from hubtool.quantize.loading import load_lazily, load_tokenizer
+from hubtool.quantize.loading import load_as_declared, load_tokenizer
 from hubtool.quantize.method import SensitivityMethod, Subject, Sums, WeightSource
 from hubtool.quantize.reference import choose_reference, run_bf16, run_streamed, run_uniform4
 from hubtool.quantize.rounding.gains import Gains, rounding_gains, scaled
@@ -144,7 +144,7 @@ def measure_sensitivity(
         seed,
         trust_remote_code,
     )
-    model = load_lazily(model_folder, trust_remote_code=trust_remote_code)
+    model = load_as_declared(model_folder, trust_remote_code=trust_remote_code)
     components = _components(model, want, console)
     windows = _windows(want, mix, tokens)
     checkpoint = _checkpoint(want, windows, components, state, team)

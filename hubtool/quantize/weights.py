@@ -6,15 +6,26 @@ import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from hubtool.quantize.unpacking import unpacked
+
 if TYPE_CHECKING:
     import mlx.core as mx
 
 
 class StoredWeight(Protocol):
-    """A component's weight at rest. Both methods build arrays anew: nothing is kept."""
+    """A component's weight at rest. Arrays are built anew for every use: nothing is kept."""
+
+    def fetched(self) -> StoredWeight:
+        """The weight with its arrays at hand, for several uses in a row."""
+
+    def cut(self, start: int, stop: int) -> StoredWeight:
+        """The rows from ``start`` to before ``stop``, of a weight of two dimensions."""
 
     def full(self) -> mx.array:
-        """The whole weight in float32."""
+        """The whole weight in float32, unevaluated."""
+
+    def expanded(self) -> mx.array:
+        """The same, evaluated: on a CPU it is there sooner and takes less memory meanwhile."""
 
     def rows(self, look_up: Callable[[mx.array], mx.array]) -> mx.array:
         """What ``look_up`` (a choice of rows) takes from the weight, in float32."""
@@ -26,10 +37,19 @@ class PlainWeight:
 
     array: mx.array
 
+    def fetched(self) -> PlainWeight:
+        return self
+
+    def cut(self, start: int, stop: int) -> PlainWeight:
+        return PlainWeight(self.array[start:stop])
+
     def full(self) -> mx.array:
         import mlx.core as mx
 
         return self.array.astype(mx.float32)
+
+    def expanded(self) -> mx.array:
+        return _evaluated(self.full())
 
     def rows(self, look_up: Callable[[mx.array], mx.array]) -> mx.array:
         import mlx.core as mx
@@ -56,8 +76,24 @@ class PackedWeight:
         packed, scales, biases = mx.quantize(weight, group_size, bits)
         return cls(packed, scales, biases, group_size, bits)
 
+    def fetched(self) -> PackedWeight:
+        return self
+
+    def cut(self, start: int, stop: int) -> PackedWeight:
+        biases = None if self.biases is None else self.biases[start:stop]
+        return dataclasses.replace(
+            self, packed=self.packed[start:stop], scales=self.scales[start:stop], biases=biases
+        )
+
     def full(self) -> mx.array:
         return self.rows(lambda array: array)
+
+    def expanded(self) -> mx.array:
+        import mlx.core as mx
+
+        if self.biases is None or mx.default_device() != mx.Device(mx.cpu):
+            return _evaluated(self.full())
+        return unpacked(self.packed, self.scales, self.biases, self.group_size, self.bits)
 
     def rows(self, look_up: Callable[[mx.array], mx.array]) -> mx.array:
         import mlx.core as mx
@@ -87,3 +123,10 @@ def rounding_error(weight: mx.array, group_size: int, bits: int) -> mx.array:
     import mlx.core as mx
 
     return PackedWeight.of(weight, group_size, bits).full() - weight.astype(mx.float32)
+
+
+def _evaluated(array: mx.array) -> mx.array:
+    import mlx.core as mx
+
+    mx.eval(array)
+    return array

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from hubtool.console import SILENT, Console
 from hubtool.errors import CalibrationInvalid
 from hubtool.quantize.blas import needs_column_major
-from hubtool.quantize.components import Component
-from hubtool.quantize.fresh import FreshWeights
-from hubtool.quantize.loading import load_lazily, load_tokenizer
+from hubtool.quantize.components import all_components
+from hubtool.quantize.loading import load_as_declared, load_tokenizer
 from hubtool.quantize.rounding.interface import (
     DIAGONAL_TOKENS,
     FULL_MOMENTS,
@@ -21,10 +20,9 @@ from hubtool.quantize.rounding.interface import (
     rounding_of,
 )
 from hubtool.quantize.rounding.streaming import RoundingPass, Sink
+from hubtool.quantize.shelf import checkpoint_shelf
 
 if TYPE_CHECKING:
-    import mlx.nn as nn
-
     from hubtool.quantize.allocation import Allocation
     from hubtool.quantize.calibration import CalibrationMix
 
@@ -62,9 +60,10 @@ def round_components(
     """
     if want.name == "nearest":
         return
-    model = load_lazily(folder, trust_remote_code=trust_remote_code)
+    model = load_as_declared(folder, trust_remote_code=trust_remote_code)
     choices = {one.name: one.choice for one in allocation.components if one.choice.is_quantized}
-    rounding, source = rounding_of(want.name), FreshWeights(folder, trust_remote_code)
+    rounding = rounding_of(want.name)
+    source = checkpoint_shelf(folder, trust_remote_code=trust_remote_code)
     with console.task(f"rounding ({want.name})", len(choices), "components") as task:
 
         def done(name: str, packed: Packed) -> None:
@@ -73,7 +72,7 @@ def round_components(
 
         running = RoundingPass(
             model,
-            _all_components(model),
+            all_components(model),
             source,
             choices,
             rounding,
@@ -83,7 +82,7 @@ def round_components(
         )
         windows = even_windows(_tokens(folder, want, trust_remote_code=trust_remote_code))
         for name in running.run(windows):  # embeddings, and what no token came by
-            done(name, rounding(source.take(name), choices[name], None))
+            done(name, rounding(source.take(name).array, choices[name], None))
 
 
 def even_windows(tokens: Sequence[int]) -> list[Sequence[int]]:
@@ -103,16 +102,3 @@ def _tokens(folder: Path, want: RoundingOptions, *, trust_remote_code: bool) -> 
     if len(tokens) < 2:
         raise CalibrationInvalid("the calibration mix has no text", "add some samples")
     return tokens
-
-
-def _all_components(model: nn.Module) -> list[Component]:
-    """Every module with a weight of a quantizable kind, quantized or not: all are streamed."""
-    import mlx.nn as nn
-    from mlx.utils import tree_flatten
-
-    leaves = tree_flatten(model.leaf_modules(), is_leaf=nn.Module.is_module)
-    return [
-        Component(name, module, int(module.weight.size))
-        for name, module in leaves
-        if hasattr(module, "to_quantized")
-    ]

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from hubtool.quantize.choice import Choice
 from hubtool.quantize.components import Component
-from hubtool.quantize.fresh import FreshWeights
 from hubtool.quantize.rounding.interface import Moments, Packed, Rounding
 from hubtool.quantize.running import RunningModel, Use, call_with, float_places
+from hubtool.quantize.shelf import Shelf
+from hubtool.quantize.weights import PlainWeight
 
 if TYPE_CHECKING:
     import mlx.core as mx
@@ -40,7 +41,7 @@ class RoundingPass(RunningModel):
         self,
         model: nn.Module,
         components: Sequence[Component],
-        source: FreshWeights,
+        source: Shelf[PlainWeight],
         choices: Mapping[str, Choice],
         rounding: Rounding,
         sink: Sink,
@@ -67,7 +68,7 @@ class RoundingPass(RunningModel):
 
         name, places = use.component.name, float_places(use.args)
         mx.eval([use.args[place] for place in places])  # all that was computed for them can go
-        weight = self._source.take(name)
+        weight = self._source.take(name).array
         if not places:
             return self._look_up(use, weight)
         if name in self._left:

@@ -11,6 +11,9 @@ import pytest
 
 from hubtool.checks import loads
 from hubtool.checks.interface import CheckSubject, Finding
+from hubtool.checks.loads import KL_TOKENS
+from hubtool.quantize.predictor import Opening
+from hubtool.quantize.room import room_for
 from tests.support.tiny_models import save_tiny_model
 
 
@@ -52,14 +55,30 @@ def test_without_the_base_the_comparison_is_skipped_with_a_reason(folders: Path)
     assert found == Finding("loads/near-base", "skip", "the base's weights are not here")
 
 
-def test_a_quant_that_this_machine_cannot_hold_is_compared_from_disk_alone(
+def test_where_the_memory_does_not_even_stream_it_nothing_is_computed(
     folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hubtool.quantize.reference.free_bytes", lambda: 1000)
     found = results(CheckSubject(folders / "quant", base_folder=folders / "base"))
     assert found["loads/generates"].result == "skip"
     assert found["loads/generates"].message.endswith(" of memory, 1.00 kB are free")
+    assert found["loads/near-base"].result == "skip"
+    assert found["loads/near-base"].message.endswith(" of memory, 1.00 kB were free")
+
+
+def test_a_quant_that_this_machine_cannot_hold_is_compared_from_disk(
+    folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[bool] = []
+    opens = Opening.base
+    monkeypatch.setattr(
+        Opening, "base", lambda self, folder: opened.append(self.streamed) or opens(self, folder)
+    )
+    room = room_for(folders / "base", folders / "quant", [range(KL_TOKENS)], quants=1)
+    monkeypatch.setattr("hubtool.quantize.reference.free_bytes", lambda: room.least_bytes)
+    found = results(CheckSubject(folders / "quant", base_folder=folders / "base"))
     assert found["loads/near-base"].result == "pass"
+    assert opened == [True]
 
 
 @pytest.fixture

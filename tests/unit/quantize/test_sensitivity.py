@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,32 @@ def test_a_model_that_fits_in_no_form_is_read_from_disk_with_the_same_result(
     assert streamed.components == held.components
     assert streamed.reference == "bf16"
     assert streamed.reference_reason.startswith("read from disk as it is used: bf16 needs about ")
+
+
+@pytest.mark.parametrize("method", ["fisher", "exact"])
+def test_floats_are_measured_in_the_declared_type_held_or_streamed(
+    models: Callable[[str], Path],
+    measure: Measure,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+) -> None:
+    """A checkpoint in float32 that declares bfloat16 is rounded from bfloat16."""
+    import mlx.core as mx
+
+    folder = Path(shutil.copytree(models("tied"), tmp_path / "wide"))
+    weights = mx.load(str(folder / "model.safetensors"))
+    finer = {name: one.astype(mx.float32) * (1 + 2**-10) for name, one in weights.items()}
+    mx.save_safetensors(str(folder / "model.safetensors"), finer, {"format": "mlx"})
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "torch_dtype": "bfloat16"}))
+    held = measure(folder, method=method)
+    monkeypatch.setattr("hubtool.quantize.reference.free_bytes", lambda: 1000)
+    streamed = measure(folder, method=method, reference="auto")
+    assert streamed.components == held.components
+    short = {name: one.astype(mx.bfloat16) for name, one in finer.items()}
+    mx.save_safetensors(str(folder / "model.safetensors"), short, {"format": "mlx"})
+    assert measure(folder, method=method, reference="auto").components == held.components
 
 
 class _Stopped(Exception):

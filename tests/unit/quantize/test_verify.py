@@ -13,12 +13,15 @@ import pytest
 from hubtool.artifact.stats import stats_of_folder
 from hubtool.errors import PathNotFound, StatsDisagree
 from hubtool.quantize import reference
+from hubtool.quantize.batches import Batch
 from hubtool.quantize.calibration import load_mix
 from hubtool.quantize.choice import GROUP_SIZES, WIDTHS, Choice, choices_of
-from hubtool.quantize.divergence import POSITIONS_AT_ONCE, score_window, text_windows
+from hubtool.quantize.divergence import batches_of, compare_models, score_batch, text_windows
 from hubtool.quantize.heldout import load_heldout
 from hubtool.quantize.loading import load_tokenizer
+from hubtool.quantize.nats import ROWS, ReferenceRows
 from hubtool.quantize.predictor import Opening
+from hubtool.quantize.room import room_for
 from hubtool.quantize.uniform import nearest_uniform, uniform_of
 from hubtool.quantize.verify import verify_quant
 from tests.support.tiny_models import save_tiny_model
@@ -69,18 +72,46 @@ def test_what_is_found_has_the_text_and_sound_figures(folders: Path) -> None:
     assert type(found).from_json(found.to_json()) == found
 
 
-def test_streamed_from_disk_the_result_is_the_same(
+@pytest.mark.parametrize("kind", ["tied", "moe"])
+def test_streamed_from_disk_the_scores_are_the_same_to_the_last_bit(
+    folders: Path, kind: str
+) -> None:
+    base, quant = folders / kind, folders / f"{kind}-4"
+    windows = [list(range(3, 40)), list(range(50, 90))]
+    found = []
+    for opening in (Opening(), Opening(streamed=True)):
+        choices = uniform_of(opening.cast(base), Choice(3, 32)).choices
+        quants = {
+            "quant": opening.quant(base, quant),
+            "rounded": opening.rounded(base, choices),
+        }
+        found.append(compare_models(opening.base(base), quants, windows))
+    assert found[0] == found[1]
+
+
+def test_models_that_do_not_fit_are_streamed_in_batches_that_do(
     folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held = verify_quant(folders / "moe", folders / "moe-4", tokens=TOKENS)
+    base, quant = folders / "moe", folders / "moe-4"
+    held = verify_quant(base, quant, tokens=TOKENS)
     opened: list[bool] = []
-    base = Opening.base
+    opens = Opening.base
     monkeypatch.setattr(
-        Opening, "base", lambda self, folder: opened.append(self.streamed) or base(self, folder)
+        Opening, "base", lambda self, folder: opened.append(self.streamed) or opens(self, folder)
     )
-    monkeypatch.setattr(reference, "free_bytes", lambda: 600_000)  # held, all take 1,357,696
-    assert verify_quant(folders / "moe", folders / "moe-4", tokens=TOKENS) == held
+    windows = [one.tokens for one in load_heldout().token_windows(load_tokenizer(base), TOKENS)]
+    least = room_for(base, quant, windows, quants=2).least_bytes
+    monkeypatch.setattr(reference, "free_bytes", lambda: least)
+    streamed = verify_quant(base, quant, tokens=TOKENS)
     assert opened == [True]
+    assert held.distance is not None
+    assert streamed.distance is not None
+    for name in ("mean_nats", "p99_nats", "perplexity_ratio"):
+        one, other = (getattr(found.distance, name).value for found in (held, streamed))
+        assert one == pytest.approx(other, rel=1e-4)
+    assert streamed.base_perplexity == pytest.approx(held.base_perplexity, rel=1e-5)
+    monkeypatch.setattr(reference, "free_bytes", lambda: least - 1)
+    assert verify_quant(base, quant, tokens=TOKENS).skipped is not None
 
 
 def test_without_the_memory_even_for_that_it_says_why_nothing_was_compared(
@@ -139,26 +170,47 @@ def test_the_nearest_uniform_quant_is_never_smaller(folders: Path) -> None:
     assert nearest_uniform(model, sizes[-1] + 1) is None
 
 
-def test_a_window_is_scored_in_pieces_as_in_one() -> None:
-    """Against plain float64 arithmetic over the whole window."""
-    import mlx.core as mx
-
-    length = POSITIONS_AT_ONCE + 9
+def test_windows_of_a_batch_are_scored_without_their_padding() -> None:
+    """Against plain float64 arithmetic over each window by itself."""
     random = np.random.default_rng(5)
-    first = random.normal(size=(length, 40)).astype(np.float32) * 2
+    lengths = (ROWS + 9, ROWS, 3)  # more rows than are scored at once, as many, a few
+    windows = tuple(tuple(random.integers(0, 40, length).tolist()) for length in lengths)
+    first = random.normal(size=(3, max(lengths), 40)).astype(np.float32) * 2
     second = (first + random.normal(size=first.shape) * 0.3).astype(np.float32)
-    tokens = [int(token) for token in random.integers(0, 40, length)]
-    found = score_window(mx.array(first), mx.array(second), tokens, "quant")
-    logs = [
-        logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
-        for logits in (first.astype(float), second.astype(float))
-    ]
-    wanted = (np.exp(logs[0]) * (logs[0] - logs[1])).sum(axis=-1)
-    assert np.allclose(found.kl, wanted, rtol=1e-4, atol=1e-7)
-    assert found.agreed == int((first.argmax(-1) == second.argmax(-1)).sum())
-    for loss, log in zip((found.base_loss, found.quant_loss), logs, strict=True):
-        assert loss == pytest.approx(-log[np.arange(length - 1), tokens[1:]].sum(), rel=1e-5)
-    assert found.scored == length - 1
+    flat = [array.reshape(-1, 40).copy() for array in (first, second)]
+    batch = Batch(windows, 0)
+    scores = score_batch(ReferenceRows(flat[0]), flat[1], batch, "quant")
+    for place, (length, tokens) in enumerate(zip(lengths, windows, strict=True)):
+        logs = [
+            logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+            for logits in (one[place, :length].astype(float) for one in (first, second))
+        ]
+        wanted = (np.exp(logs[0]) * (logs[0] - logs[1])).sum(axis=-1)
+        found = scores[place]
+        assert np.allclose(found.kl, wanted, rtol=1e-4, atol=1e-7)
+        assert found.agreed == int((logs[0].argmax(-1) == logs[1].argmax(-1)).sum())
+        for loss, log in zip((found.base_loss, found.quant_loss), logs, strict=True):
+            assert loss == pytest.approx(-log[np.arange(length - 1), tokens[1:]].sum(), rel=1e-5)
+        assert found.scored == length - 1
+
+
+@pytest.mark.parametrize("kind", ["tied", "moe"])
+def test_scores_do_not_depend_on_what_shares_a_batch(folders: Path, kind: str) -> None:
+    """And come in the order of the windows."""
+    random = np.random.default_rng(0)
+    windows = [random.integers(0, 128, length).tolist() for length in (9, 20, 18, 20, 7)]
+    assert any(len({*map(len, one.windows)}) > 1 for one in batches_of(windows, 40))
+    opening = Opening()
+    base, quants = (
+        opening.base(folders / kind),
+        {"quant": opening.quant(folders / kind, folders / f"{kind}-4")},
+    )
+    together = compare_models(base, quants, windows, batch_tokens=40)["quant"]
+    alone = [compare_models(base, quants, [window])["quant"][0] for window in windows]
+    for one, other in zip(together, alone, strict=True):
+        assert one.kl == pytest.approx(other.kl, rel=1e-3, abs=1e-6)
+        assert (one.agreed, one.scored) == (other.agreed, other.scored)
+        assert one.quant_loss == pytest.approx(other.quant_loss, rel=1e-5)
 
 
 def test_a_text_is_cut_into_windows_without_a_lone_token(folders: Path) -> None:
