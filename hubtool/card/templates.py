@@ -108,7 +108,7 @@ def shipped_files() -> dict[str, bytes]:
 
 
 def template_file(name_or_path: str) -> Path:
-    """A template: a file's path, or a name among the shipped ones or in the user's own folder.
+    """A template: a file's path, or a name in the user's own folder or among the shipped ones.
 
     A name may have its suffix, as cards record it. Raises PathNotFound.
     """
@@ -134,7 +134,7 @@ def _find(name_or_path: str, below: str, suffix: str) -> Path | None:
     if "/" not in name_or_path:
         file_name = name_or_path.removesuffix(suffix) + suffix
         own = os.environ.get(OWN_FOLDER)
-        folders = [templates_folder() / below, *([Path(own) / below, Path(own)] if own else [])]
+        folders = [*([Path(own) / below, Path(own)] if own else []), templates_folder() / below]
         for folder in folders:
             if (folder / file_name).is_file():
                 return folder / file_name

@@ -6,9 +6,9 @@ import contextlib
 import dataclasses
 import sys
 from collections import Counter
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -30,6 +30,7 @@ from hubtool.errors import HubtoolError, ManifestInvalid, QuotaSpent
 if TYPE_CHECKING:
     from hubtool.console import Console
     from hubtool.hub.budget import RateBudget
+    from hubtool.hub.client import HubClient
     from hubtool.recard.journal import Entry, Journal
 
 TOLD = ("moved", "failed", "left")  # states that a person must look at
@@ -57,37 +58,21 @@ def apply(
     console = open_console(json_output)
     client = open_hub(hub, console, patience_seconds=PATIENCE_SECONDS)
 
-    from hubtool.hub.budget import RateBudget
-    from hubtool.recard.apply import apply_plan, charge, require_this_hub
-    from hubtool.recard.cache import QuantCache
-    from hubtool.recard.journal import Journal
+    from hubtool.recard.apply import apply_plan
 
-    require_this_hub(client, plan)
-    _require_in_plan(plan, repo or ())
-    journal = Journal(plan)
-    waiting = _show_waiting(console, plan, journal, repo or ())
-    if not waiting:
-        console.result("nothing to do: every repo of the plan is done or put back")
-        console.data({"event": "applied"})
-        return
-    budget = RateBudget.for_hub(client.endpoint, commits_per_hour, tell_waits(console))
-    ahead = RateBudget.for_hub(client.endpoint, commits_per_hour)
-    charge(ahead, journal)
-    _start(console, waiting, ahead.seconds_for("commit", waiting))
-    _ask(f"{'Propose' if pr else 'Send'} {waiting} changes?", yes)
-    with contextlib.ExitStack() as stack:
-        cache = stack.enter_context(QuantCache(client.endpoint))
-        entries = apply_plan(
-            client,
-            plan,
-            pull_requests=pr,
-            only=repo or (),
-            workers=concurrency,
-            budget=budget,
-            cache=cache,
-            console=console,
-        )
-        _report(entries, console, "applied", waiting, budget)
+    def count(journal: Journal) -> int:
+        return _show_waiting(console, plan, journal, repo or ())
+
+    def start(shared: dict[str, Any]) -> Generator[Entry]:
+        return apply_plan(client, plan, pull_requests=pr, console=console, **shared)
+
+    words = _Words(
+        "nothing to do: every repo of the plan is done or put back",
+        f"{'Propose' if pr else 'Send'} {{}} changes?",
+        "applied",
+    )
+    run = _Run(console, client, plan, repo or (), concurrency, commits_per_hour)
+    _send(run, count, start, words, yes)
 
 
 def undo(
@@ -108,37 +93,75 @@ def undo(
     console = open_console(json_output)
     client = open_hub(hub, console, patience_seconds=PATIENCE_SECONDS)
 
+    from hubtool.recard.undo import to_undo, undo_plan
+
+    def count(journal: Journal) -> int:
+        return len(to_undo(journal, repo or ()))
+
+    def start(shared: dict[str, Any]) -> Generator[Entry]:
+        return undo_plan(client, plan, console=console, **shared)
+
+    words = _Words(
+        "nothing to undo: this plan has no change that is still in place",
+        "Put back {} cards?",
+        "undone",
+    )
+    run = _Run(console, client, plan, repo or (), concurrency, commits_per_hour)
+    _send(run, count, start, words, yes)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Words:
+    """What is said where nothing is to do, what is asked (of how many), and the last event."""
+
+    nothing: str
+    question: str
+    event: str
+
+
+@dataclasses.dataclass(frozen=True)
+class _Run:
+    """What both commands were given. ``only``: repos of the plan, all of them if empty."""
+
+    console: Console
+    client: HubClient
+    plan: Path
+    only: Sequence[str]
+    workers: int
+    commits_per_hour: int | None
+
+
+def _send(
+    run: _Run,
+    count: Callable[[Journal], int],
+    start: Callable[[dict[str, Any]], Generator[Entry]],
+    words: _Words,
+    yes: bool,
+) -> None:
+    """Count, ask, do and report. ``start`` begins the work with what all of it shares."""
     from hubtool.hub.budget import RateBudget
     from hubtool.recard.apply import charge, require_this_hub
     from hubtool.recard.cache import QuantCache
     from hubtool.recard.journal import Journal
-    from hubtool.recard.undo import to_undo, undo_plan
 
-    require_this_hub(client, plan)
-    _require_in_plan(plan, repo or ())
-    journal = Journal(plan)
-    done = len(to_undo(journal, repo or ()))
-    if not done:
-        console.result("nothing to undo: this plan has no change that is still in place")
-        console.data({"event": "undone"})
+    console, endpoint = run.console, run.client.endpoint
+    require_this_hub(run.client, run.plan)
+    _require_in_plan(run.plan, run.only)
+    journal = Journal(run.plan)
+    waiting = count(journal)
+    if not waiting:
+        console.result(words.nothing)
+        console.data({"event": words.event})
         return
-    budget = RateBudget.for_hub(client.endpoint, commits_per_hour, tell_waits(console))
-    ahead = RateBudget.for_hub(client.endpoint, commits_per_hour)
+    budget = RateBudget.for_hub(endpoint, run.commits_per_hour, tell_waits(console))
+    ahead = RateBudget.for_hub(endpoint, run.commits_per_hour)
     charge(ahead, journal)
-    _start(console, done, ahead.seconds_for("commit", done))
-    _ask(f"Put back {done} cards?", yes)
+    _start(console, waiting, ahead.seconds_for("commit", waiting))
+    _ask(words.question.format(waiting), yes)
     with contextlib.ExitStack() as stack:
-        cache = stack.enter_context(QuantCache(client.endpoint))
-        entries = undo_plan(
-            client,
-            plan,
-            only=repo or (),
-            workers=concurrency,
-            budget=budget,
-            cache=cache,
-            console=console,
-        )
-        _report(entries, console, "undone", done, budget)
+        cache = stack.enter_context(QuantCache(endpoint))
+        shared = {"only": run.only, "workers": run.workers, "budget": budget, "cache": cache}
+        _report(start(shared), console, words.event, waiting, budget)
 
 
 # --- before --------------------------------------------------------------------

@@ -43,8 +43,12 @@ def plan(
     from_file: Annotated[
         Path | None, typer.Option(help="File with such ids, one a line.", metavar="LIST")
     ] = None,
-    template: Annotated[str, typer.Option(help="Card template: a name or a file.")] = "optiq",
-    brand: Annotated[str, typer.Option(help="Card brand: a name or a file.")] = "optiq",
+    template: Annotated[
+        str | None, typer.Option(help="Card template: a name or a file. Default: each quant's own.")
+    ] = None,
+    brand: Annotated[
+        str | None, typer.Option(help="Card brand: a name or a file. Default: each quant's own.")
+    ] = None,
     only: Annotated[
         str | None, typer.Option(help="Change only this part.", metavar="metadata|blocks")
     ] = None,
@@ -210,8 +214,8 @@ def _selection(
 
 
 def _wish(
-    template: str,
-    brand: str,
+    template: str | None,
+    brand: str | None,
     only: str | None,
     overwrite_edited: bool,
     include_licence: bool,
@@ -223,8 +227,10 @@ def _wish(
 
     if only not in PARTS:
         raise typer.BadParameter("--only takes metadata or blocks")
-    block_files(template)
-    load_brand(brand)
+    if template is not None:
+        block_files(template)
+    if brand is not None:
+        load_brand(brand)
     return Wish(template, brand, PARTS[only], overwrite_edited, include_licence, charts)
 
 

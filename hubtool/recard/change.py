@@ -16,12 +16,13 @@ Part = Literal["whole", "metadata", "blocks"]
 class Wish:
     """How cards are to be rendered. ``part``: only front matter, or only blocks.
 
+    ``template`` and ``brand`` None: each repo's as its ``optiq/release.json`` has it.
     ``charts``: draw those that a repo does not have yet. ``include_licence``:
     look the bases' licences up, and change them where they differ.
     """
 
-    template: str = "optiq"
-    brand: str = "optiq"
+    template: str | None = None
+    brand: str | None = None
     part: Part = "whole"
     overwrite_edited: bool = False
     include_licence: bool = False

@@ -22,6 +22,7 @@ from hubtool.card.provenance import (
     texts_of,
     tools_of,
 )
+from hubtool.card.recompose import Look
 from hubtool.card.render import RenderedCard, escape_markdown, render_card
 from hubtool.card.templates import template_sha256
 from hubtool.card.write import notice_of
@@ -30,6 +31,7 @@ from hubtool.errors import (
     HubtoolError,
     HubUnreachable,
     NotSignedIn,
+    PathNotFound,
     StatsDisagree,
 )
 from hubtool.licences.declared import HUB_HOME
@@ -67,7 +69,9 @@ def plan_repo(
     except (HubUnreachable, NotSignedIn):
         raise
     except HubtoolError as error:
-        return Skipped(quant.repo, error.message)
+        # a look that is not here is for the user to mend, not for the repo
+        mend = f": {error.remedy}" if isinstance(error, PathNotFound) else ""
+        return Skipped(quant.repo, error.message + mend)
 
 
 class _Planned:
@@ -85,6 +89,7 @@ class _Planned:
         self._maker, self._licences = candidate.maker, licences
         self._card = split_card(quant.readme or "")
         self._warnings: list[str] = []
+        self._template, self._brand = Look(wish.template, wish.brand).of(quant.provenance)
 
     def plan(self) -> RepoPlan:
         provenance = self._provenance()
@@ -95,8 +100,8 @@ class _Planned:
         metadata, withheld = self._metadata(facts, licence_known=found is not None)
         rendered = render_card(
             facts,
-            template=self._wish.template,
-            brand=self._wish.brand,
+            template=self._template,
+            brand=self._brand,
             existing=self._quant.readme,
             overwrite_edited=self._wish.overwrite_edited,
             metadata=metadata,
@@ -134,8 +139,6 @@ class _Planned:
             self._warnings.append(f"its licence is left as it is: {error.message}")
             return None
 
-    # --- facts -----------------------------------------------------------------
-
     def _provenance(self) -> Provenance:
         """The repo's own, or what its card and metadata tell; rendered with the wished look."""
         known = self._quant.provenance
@@ -149,15 +152,15 @@ class _Planned:
         return dataclasses.replace(
             known or self._legacy(),
             repo=self._quant.repo,
-            template=Path(self._wish.template).name,
-            template_sha256=template_sha256(self._wish.template),
-            brand=Path(self._wish.brand).name,
+            template=Path(self._template).name,
+            template_sha256=template_sha256(self._template),
+            brand=Path(self._brand).name,
             header_bytes=self._quant.header_bytes,
             scores=short_scores(self._quant.scores),
         )
 
     def _legacy(self) -> Provenance:
-        """Provenance of a quant that hubtool did not make: no revision of its base is known."""
+        """Of a quant that hubtool did not make: no revision of its base is known."""
         card, base = self._card.data, self._base_repo()
         made_by = "mlx-optiq" if self._maker == "mlx-optiq" else OTHER_TOOL
         licence = card.get("license")
@@ -219,8 +222,6 @@ class _Planned:
         self._warnings.append(f"the card says {said}{hint}")
         kept = {key: found[key] for key in LICENCE_KEYS if key in found}
         return {key: value for key, value in wanted.items() if key not in LICENCE_KEYS} | kept, True
-
-    # --- files ------------------------------------------------------------------
 
     def _readme(self, rendered: RenderedCard) -> list[FileChange]:
         if rendered.text == self._quant.readme:

@@ -6,12 +6,12 @@ import dataclasses
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from hubtool.errors import HubtoolError, RemoteMoved
+from hubtool.errors import RemoteMoved
 from hubtool.hub.commit import send_commit
 from hubtool.hub.publish import leave_draft
 from hubtool.recard.content import unlike
 from hubtool.recard.journal import Entry
-from hubtool.recard.send import MARK, MOVED, STOPPING, Sending, additions, head_of
+from hubtool.recard.send import MARK, MOVED, Sending, additions, entry_of, head_of
 from hubtool.recard.stale import put_right
 
 if TYPE_CHECKING:
@@ -39,14 +39,7 @@ def propose(run: Sending, plan: RepoPlan) -> Entry:
     Raises HubUnreachable, NotSignedIn. A pull request of ours that somebody else
     committed to is left as it is.
     """
-    try:
-        return _propose(run, plan)
-    except STOPPING:
-        raise
-    except RemoteMoved as error:
-        return Entry(plan.repo, "moved", reason=error.message)
-    except HubtoolError as error:
-        return Entry(plan.repo, "failed", reason=error.message)
+    return entry_of(plan, lambda: _propose(run, plan))
 
 
 def _propose(run: Sending, plan: RepoPlan) -> Entry:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from hubtool.errors import HubtoolError, HubUnreachable, InterruptedRun, NotSignedIn, RemoteMoved
@@ -44,8 +44,13 @@ class Sending:
 
 def send(run: Sending, plan: RepoPlan) -> Entry:
     """Commit the change to main, unless it is there. Raises HubUnreachable, NotSignedIn."""
+    return entry_of(plan, lambda: _commit(run, plan))
+
+
+def entry_of(plan: RepoPlan, attempt: Callable[[], Entry]) -> Entry:
+    """What ``attempt`` makes of a repo; an error that is of this repo alone becomes its entry."""
     try:
-        return _commit(run, plan)
+        return attempt()
     except STOPPING:
         raise
     except RemoteMoved as error:

@@ -1,5 +1,6 @@
 """Fixtures of the contract tests."""
 
 from tests.support.localhub import hub, session_hub, strict_hub
+from tests.support.recard_bench import bench
 
-__all__ = ["hub", "session_hub", "strict_hub"]
+__all__ = ["bench", "hub", "session_hub", "strict_hub"]

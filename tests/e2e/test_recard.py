@@ -159,7 +159,7 @@ def test_pull_requests_twice_are_one_a_reviewers_words_stay_and_undo_closes_it(
         revision="refs/pr/1",
         commit_message="Words",
     )
-    ann.plan(*match, "--brand", "plain", "--title", "Another look", "--out", "second.json")
+    ann.plan(*match, "--brand", "optiq", "--title", "Another look", "--out", "second.json")
     second = ann.recard("apply", "second.json", "--pr", "--yes")
     assert (second.returncode, second.stdout.splitlines()[-1]) == (1, f"{count - 1} done, 1 moved")
     said = f"somebody else committed to {ann.running.url}/{reviewed}/discussions/1"
