@@ -73,6 +73,7 @@ class HubClient:
         self._token = token
         self._console = console
         self._retry = retry or RetryPolicy.from_environment()
+        self._signed_in = False  # as a trusted publisher, whose token is renewed as it expires
 
     @functools.cached_property
     def api(self) -> HfApi:
@@ -97,10 +98,14 @@ class HubClient:
 
         ``what`` completes "could not ...". Raises children of HubtoolError only.
         """
+        from hubtool.hub.trusted import keep_token
+
         started = self._retry.clock()
         attempt = 1
         while True:
             try:
+                if self._signed_in:
+                    keep_token()
                 return function()
             except network_errors() as error:
                 problem = translate(error, what, self.endpoint)
@@ -145,6 +150,7 @@ class HubClient:
 
         if self._token is None and publisher_repo() is not None:
             sign_in(self, repo)
+            self._signed_in = True
             self._require_write_to(repo)
             return
         me = self.identity

@@ -39,7 +39,6 @@ def sign_in(hub: HubClient, repo: str) -> None:
     Raises NoWritePermission if another repo is named, NotSignedIn without an id token,
     PublisherRepoMissing if the repo does not exist, and NotTrusted if the Hub refuses.
     """
-    from huggingface_hub import get_token
     from huggingface_hub.errors import OIDCError
 
     named = publisher_repo()
@@ -49,7 +48,7 @@ def sign_in(hub: HubClient, repo: str) -> None:
             f"set {VARIABLE} to {repo}, or publish with a token in HF_TOKEN and without {VARIABLE}",
         )
     try:
-        token = hub.call(f"sign in as a trusted publisher of {repo}", get_token)
+        hub.call(f"sign in as a trusted publisher of {repo}", keep_token)
     except OIDCError as error:
         raise NotSignedIn(
             "there is no id token to sign in with as a trusted publisher",
@@ -57,7 +56,13 @@ def sign_in(hub: HubClient, repo: str) -> None:
         ) from error
     except (RepoNotFound, HubRejected, NoWritePermission, NotSignedIn) as error:
         raise _explained(error, repo) from error
-    if token:
+
+
+def keep_token() -> None:
+    """Mask the token that the next request will send; the client renews it where it has expired."""
+    from huggingface_hub import get_token
+
+    if token := get_token():
         keep_secret(token)
 
 

@@ -202,6 +202,8 @@ class LocalHubApp:
         fault = traffic.fault
         if fault and fault.latency:
             await asyncio.sleep(fault.latency)
+        while fault and fault.struck < fault.together:
+            await asyncio.sleep(0.02)
         if fault and fault.drop == 0:
             raise _Dropped
         try:

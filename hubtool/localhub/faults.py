@@ -46,6 +46,7 @@ class Fault:
     retry_after: int | None = None  # seconds, sent with the status
     rate_limit: int | None = None  # seconds until the window ends, sent as RateLimit
     latency: float = 0.0  # seconds before anything else
+    together: int = 0  # held until so many were struck: requests that would miss each other meet
     drop: int | None = None  # reset the connection after so many bytes of the request's body
     truncate: int | None = None  # end the answer after so many bytes of its body
     reset: bool = False  # a truncated answer ends in RST instead of FIN

@@ -10,6 +10,7 @@ from hubtool.quantize.footprint import Footprint
 from hubtool.quantize.roles import UNQUANTIZED as KEPT
 from hubtool.quantize.roles import role_of
 from hubtool.quantize.rounding.interface import RoundingName
+from hubtool.quantize.rounding.streaming import MOST_FULL_DIMS
 from hubtool.quantize.sensitivity import ComponentSensitivity, Sensitivity
 
 UNSPENT_SHARE = 0.005  # of a budget; below it nothing is said
@@ -28,13 +29,15 @@ def gaps_of(
 
     That is: choices that were ``asked`` for by name, components of the model,
     choices to spend the whole budget on, and the ``rounding`` that the weights
-    will get. Nothing to say gives no line.
+    will get. Of gptq it is also said what will be searched instead. Nothing to
+    say gives no line.
     """
     lines = (
         _missing_choices(sensitivity, footprint, asked),
         _unmeasured(sensitivity, footprint),
         _unspent(sensitivity, allocation),
         _other_rounding(sensitivity, rounding),
+        _searched(footprint) if rounding == "gptq" else None,
     )
     return tuple(line for line in lines if line is not None)
 
@@ -134,4 +137,15 @@ def _other_rounding(sensitivity: Sensitivity, rounding: RoundingName) -> str | N
     return (
         f"the sensitivities are of rounding by {sensitivity.rounding}; weights are rounded by "
         f"{rounding}"
+    )
+
+
+def _searched(footprint: Footprint) -> str | None:
+    wide = sum(shape.inputs > MOST_FULL_DIMS for shape in footprint.weights.values())
+    if not wide:
+        return None
+    what = "component has" if wide == 1 else "components have"
+    return (
+        f"{wide} {what} more than {MOST_FULL_DIMS} inputs: gptq looks at the diagonal of their "
+        "moments alone there, which is rounding by search"
     )

@@ -36,6 +36,18 @@ except HubtoolError as error:
     print(json.dumps(error.to_json()))
 """
 
+# an hour later: the client renews its token before the next request
+LATER = """
+import json
+from huggingface_hub.utils import _auth
+from hubtool.hub.client import HubClient
+hub = HubClient()
+hub.require_write({repo!r})
+_auth._OIDC_TOKEN_CACHE["expires_at"] = 0
+hub.resolve_revision({repo!r})
+print(json.dumps({{"token": _auth._OIDC_TOKEN_CACHE["token"]}}))
+"""
+
 
 @pytest.fixture(scope="module")
 def issuer() -> Iterator[Issuer]:
@@ -62,7 +74,9 @@ def trusted_repo(hub: HubSession, issuer: Issuer, claims: dict[str, str] = TRUST
     return repo
 
 
-def ask(hub: HubSession, repo: str, home: Path, **env: str) -> tuple[dict[str, Any], str]:
+def ask(
+    hub: HubSession, repo: str, home: Path, script: str = ASK, **env: str
+) -> tuple[dict[str, Any], str]:
     """(the answer, what stderr said) of a job that wants to release to ``repo``."""
     environment = {
         name: value
@@ -70,7 +84,7 @@ def ask(hub: HubSession, repo: str, home: Path, **env: str) -> tuple[dict[str, A
         if name not in ("HF_TOKEN", "GITHUB_ACTIONS")
     }
     done = subprocess.run(
-        [sys.executable, "-c", ASK.format(repo=repo)],
+        [sys.executable, "-c", script.format(repo=repo)],
         env={**environment, "GITHUB_ACTIONS": "true", "HF_OIDC_RESOURCE": repo, **env},
         capture_output=True,
         text=True,
@@ -157,6 +171,16 @@ def test_a_job_signs_in_and_its_token_is_masked(
     assert told.startswith("::add-mask::hf_jwt_")
     assert [one.status for one in hub.requests("POST", "/oauth/token")] == [200]
     assert not hub.requests("GET", "whoami")
+
+
+def test_a_token_that_was_renewed_is_masked_as_well(
+    hub: HubSession, issuer: Issuer, tmp_path: Path
+) -> None:
+    repo = trusted_repo(hub, issuer)
+    answer, told = ask(hub, repo, tmp_path, LATER, **issuer.environment)
+    masked = [line for line in told.splitlines() if line.startswith("::add-mask::")]
+    assert len(set(masked)) == len(masked) == 2
+    assert masked[-1] == f"::add-mask::{answer['token']}"
 
 
 def test_a_repo_that_is_not_there_says_how_to_make_it_once(

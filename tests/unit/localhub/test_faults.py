@@ -59,6 +59,7 @@ def test_the_first_of_several_faults_acts_and_all_count() -> None:
         ("commit:status=503,times=2", Fault("commit", status=503, times=2)),
         ("lfs-upload:drop=0", Fault("lfs-upload", drop=0)),
         ("commit:lost", Fault("commit", lost=True)),
+        ("commit:together=2,times=2", Fault("commit", together=2, times=2)),
         ("*:latency=0.25,every=3", Fault("*", latency=0.25, every=3)),
         (
             "resolve:method=GET,truncate=10,reset=true",

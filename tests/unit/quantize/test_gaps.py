@@ -103,3 +103,14 @@ def test_another_rounding_than_the_sensitivities_are_of(
     method: Origin, rounding: RoundingName, words: tuple[str, ...]
 ) -> None:
     assert said(dataclasses.replace(MEASURED, method=method), rounding=rounding) == words
+
+
+def test_what_gptq_only_searches_is_told() -> None:
+    measured = dataclasses.replace(MEASURED, rounding="gptq")
+    model = footprint(measured, inputs=8192)
+    assert said(measured, model=model, rounding="gptq") == ()
+    model.weights["a"] = WeightShape(6400, 8256, 2)
+    (one,) = said(measured, model=model, rounding="gptq")
+    assert one.startswith("1 component has more than 8192 inputs: gptq looks at the diagonal")
+    plain = dataclasses.replace(MEASURED, rounding="search")
+    assert said(plain, model=model, rounding="search") == ()
