@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 
 from hubtool.card.frontmatter import split_card
 from hubtool.console import Console
-from hubtool.errors import BaseGated, NotSignedIn, RepoNotFound
+from hubtool.errors import BaseGated, NotSignedIn, NoWritePermission, RepoNotFound
 from hubtool.licences.conflict import (
     NO_KNOWN_TEXT,
     families_of_prose,
     family_of_text,
     is_licence_text,
 )
-from hubtool.licences.declared import HUB_HOME, DeclaredLicence
+from hubtool.licences.declared import HUB_HOME, DeclaredLicence, label_of
 from hubtool.licences.files import is_licence_file
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from hubtool.hub.client import HubClient, RepoState
 
 MAX_ANCESTORS = 8
+SHUT = (BaseGated, NotSignedIn, NoWritePermission)  # 401 and 403, of a gate or of a narrow token
+OPEN_UP = "accept its terms on its page and sign in with that account (`hf auth login`)"
 _NO_TEXT = (".pdf", ".html")
 _REPO_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -61,7 +63,8 @@ def read_declaration(
 ) -> DeclaredLicence:
     """What the repo says of its licence: in its fields, its licence texts and its card's prose.
 
-    Texts that a gate keeps from this token are warned about and left out.
+    Texts that a gate keeps from this token are warned about and left out where the card
+    names the licence; else BaseGated is raised.
     """
     paths = tuple(file.path for file in files if is_licence_file(file.path))
     declared = declared_licence(state.repo, state.commit, state.card_metadata, paths)
@@ -69,8 +72,16 @@ def read_declaration(
     def read(path: str) -> str:
         try:
             return hub.read_text(state.repo, path, state.commit) or ""
-        except (BaseGated, NotSignedIn) as error:
-            console.warn(f"{state.repo}: {path} was not read: {error.message}")
+        except SHUT as error:
+            if not _is_named(declared):
+                raise BaseGated(
+                    f"{state.repo}: {path} is behind a gate, and the card names no licence",
+                    f"{OPEN_UP}, then run the same command again",
+                ) from error
+            console.warn(
+                f"{state.repo}: {path} is behind a gate and was not read, so "
+                f"{label_of(declared)} is taken from the card alone. To have it read, {OPEN_UP}"
+            )
             return ""
 
     texts = [path for path in paths if is_licence_text(path) and not path.endswith(_NO_TEXT)]
@@ -82,6 +93,12 @@ def read_declaration(
         text_families=tuple(sorted(named)),
         prose_families=families_of_prose(split_card(read("README.md")).body) if has_card else (),
     )
+
+
+def _is_named(declared: DeclaredLicence) -> bool:
+    """Whether the card says which licence it is, so that the text is only the proof of it."""
+    said = set(declared.identifiers) - {"other", "unknown"}
+    return bool(said) or ("other" in declared.identifiers and declared.name is not None)
 
 
 def licence_chain(
@@ -111,9 +128,13 @@ def ancestors_licences(
         try:
             state = hub.resolve_revision(parent)
             files = hub.list_files(parent, state.commit)
-        except (RepoNotFound, BaseGated, NotSignedIn) as error:
+            found.append(read_declaration(hub, state, files, console))
+        except SHUT as error:
+            why = f"{error.message} ({OPEN_UP})"
+            found.append(DeclaredLicence(parent, "", (), None, None, (), unread=why))
+            continue
+        except RepoNotFound as error:
             found.append(DeclaredLicence(parent, "", (), None, None, (), unread=error.message))
             continue
-        found.append(read_declaration(hub, state, files, console))
         queue += parents_of(state.card_metadata)
     return tuple(found)

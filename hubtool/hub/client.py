@@ -369,7 +369,8 @@ def translate(error: Exception, what: str, hub: str) -> Exception:
     if isinstance(error, GatedRepoError):
         return BaseGated(
             f"could not {what}: the repo is gated and this token has no access",
-            "accept its terms on its page, then run the same command again",
+            "accept its terms on its page and sign in with that account (`hf auth login`), "
+            "then run the same command again",
         )
     if isinstance(error, (RepositoryNotFoundError, RevisionNotFoundError)):
         return RepoNotFound(

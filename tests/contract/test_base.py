@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import struct
 from pathlib import Path
 
 import pytest
 
+from hubtool.base.lineage import ancestors_licences
 from hubtool.base.source import Base, fetch_base, files_needed, resolve_base
-from hubtool.console import SILENT
+from hubtool.console import SILENT, Console
 from hubtool.errors import (
     BaseGated,
     BaseNotFound,
@@ -232,3 +234,36 @@ def test_a_gated_base_says_what_to_do(strict_hub: HubSession, folder: Path) -> N
         resolve_base(client(strict_hub, stranger), repo, None, "stranger/q", SILENT)
     assert isinstance(caught.value, HubtoolError)
     assert "accept its terms" in caught.value.remedy
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_an_ancestors_text_behind_a_gate_is_told_as_that(
+    hub: HubSession, folder: Path, tmp_path: Path, status: int
+) -> None:
+    """A warning where its card names the licence; where only the text would, nobody knows it."""
+    console, told = _listening()
+    for licence, parent in (("apache-2.0", "named"), ("other", "unnamed")):
+        above = tmp_path / parent
+        above.mkdir()
+        (above / "README.md").write_text(f"---\nlicense: {licence}\n---\n# Above\n")
+        (above / "LICENSE").write_text("Apache License\nVersion 2.0\n")
+        repo = f"{hub.org}/{parent}"
+        hub.running.store.seed_repo(repo, above)
+        hub.running.faults.append(Fault(f"/{repo}/resolve/*LICENSE", status=status))
+    named, unnamed = (
+        ancestors_licences(
+            client(hub), f"{hub.org}/quant", {"base_model": f"{hub.org}/{name}"}, console
+        )[0]
+        for name in ("named", "unnamed")
+    )
+    assert (named.identifiers, named.unread) == (("apache-2.0",), None)
+    assert told.getvalue().count("warning: ") == 1
+    assert "named: LICENSE is behind a gate and was not read, so apache-2.0" in told.getvalue()
+    assert "`hf auth login`" in told.getvalue()
+    assert unnamed.unread is not None
+    assert "`hf auth login`" in unnamed.unread
+
+
+def _listening() -> tuple[Console, io.StringIO]:
+    told = io.StringIO()
+    return Console("plain", stderr=told), told
