@@ -29,6 +29,20 @@ if TYPE_CHECKING:
 
 # what means something when a quant is compared instead
 BESIDE_VERIFY = {"model", "verify", "tokens", "trust_remote_code", "json_output"}
+_MethodOption = Annotated[
+    str | None, typer.Option(help="How to measure. [default: fisher]", metavar="fisher|exact")
+]
+_TokensOption = Annotated[
+    int, typer.Option(help="Tokens of the calibration mix to read.", min=LEAST_TOKENS)
+]
+_VerifyOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Quant folder: compare it with this base on held-out text instead, as "
+        "`hubtool verify` does.",
+        metavar="QUANT",
+    ),
+]
 
 
 def measure(
@@ -39,26 +53,14 @@ def measure(
     group_size: GroupSizeOption = None,
     group_sizes: GroupSizesOption = None,
     reference: ReferenceOption = None,
-    method: Annotated[
-        str | None,
-        typer.Option(help="How to measure. [default: fisher]", metavar="fisher|exact"),
-    ] = None,
-    tokens: Annotated[
-        int, typer.Option(help="Tokens of the calibration mix to read.", min=LEAST_TOKENS)
-    ] = 3072,
+    method: _MethodOption = None,
+    tokens: _TokensOption = 3072,
     calibration: Annotated[
         Path | None, typer.Option(help="Folder of *.jsonl to use instead of hubtool's mix.")
     ] = None,
     rounding: RoundingOption = None,
     seed: Annotated[int, typer.Option(help="Seed of the random signs.")] = 0,
-    verify: Annotated[
-        Path | None,
-        typer.Option(
-            help="Quant folder: compare it with this base on held-out text instead, as "
-            "`hubtool verify` does.",
-            metavar="QUANT",
-        ),
-    ] = None,
+    verify: _VerifyOption = None,
     trust_remote_code: TrustOption = False,
     json_output: JsonOption = False,
 ) -> None:

@@ -30,21 +30,27 @@ from hubtool.cli.output import open_console
 from hubtool.errors import ManifestInvalid, TargetExists
 
 if TYPE_CHECKING:
+    from hubtool.artifact.stats import QuantStats
     from hubtool.console import Console
+    from hubtool.quantize.allocation import Allocation
     from hubtool.quantize.budget import Budget
     from hubtool.quantize.sensitivity import Sensitivity
     from hubtool.release.quantize_options import QuantizeOptions
+
+_TargetArgument = Annotated[
+    Path | None, typer.Argument(help="Quant folder to write, as with --out.", metavar="OUT")
+]
+_OutOption = Annotated[Path | None, typer.Option(help="Quant folder to write; it must not exist.")]
+_ExplainOption = Annotated[
+    bool, typer.Option("--explain", help="Print why each component got its width.")
+]
 
 
 def quantize(
     command: typer.Context,
     model: Annotated[Path, typer.Argument(help="Folder of the base model.")],
-    target: Annotated[
-        Path | None, typer.Argument(help="Quant folder to write, as with --out.", metavar="OUT")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Quant folder to write; it must not exist.")
-    ] = None,
+    target: _TargetArgument = None,
+    out: _OutOption = None,
     target_bpw: TargetBpwOption = None,
     stored_bpw: StoredBpwOption = None,
     max_size: MaxSizeOption = None,
@@ -56,9 +62,7 @@ def quantize(
     sensitivity: SensitivityOption = None,
     rounding: RoundingOption = None,
     calibration_tokens: CalibrationTokensOption = None,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Print why each component got its width.")
-    ] = False,
+    explain: _ExplainOption = False,
     trust_remote_code: TrustOption = False,
     hub: HubOption = None,
     json_output: JsonOption = False,
@@ -104,14 +108,11 @@ def _run(
     from hubtool.cli.inspect import describe
     from hubtool.quantize.allocation import spend_budget
     from hubtool.quantize.checkpoint import state_file
-    from hubtool.quantize.convert import quantize_folder
     from hubtool.quantize.explanation import explain as explain_allocation
     from hubtool.quantize.explanation import tell
     from hubtool.quantize.footprint import footprint_of_folder
     from hubtool.quantize.gaps import gaps_of
     from hubtool.quantize.memory import settle
-    from hubtool.quantize.optiq_files import write_optiq_files
-    from hubtool.quantize.rounding.apply import RoundingOptions
     from hubtool.release.manifest import check_quantize_options
 
     want = check_quantize_options("hubtool quantize", **options)
@@ -127,13 +128,32 @@ def _run(
         console.note(f"  {gap}")
     if explain:
         console.result(explain_allocation(allocation, measured))
+    stats = _write(model, folder, want, measured, allocation, console)
+    state.unlink(missing_ok=True)
+    console.data({**stats.to_json(), "notes": gaps})
+    console.result(describe(str(folder), stats, components=False))
+
+
+def _write(
+    model: Path,
+    folder: Path,
+    want: QuantizeOptions,
+    measured: Sensitivity,
+    allocation: Allocation,
+    console: Console,
+) -> QuantStats:
+    """The quant folder with what it says of itself; its figures, read back."""
+    from hubtool.quantize.convert import quantize_folder
+    from hubtool.quantize.optiq_files import write_optiq_files
+    from hubtool.quantize.rounding.apply import RoundingOptions
+
     stats = quantize_folder(
         model,
         folder,
         allocation,
         console,
         rounding=RoundingOptions(want.rounding, tokens=want.calibration_tokens),
-        trust_remote_code=trust,
+        trust_remote_code=want.trust_remote_code,
     )
     write_optiq_files(
         folder,
@@ -144,9 +164,7 @@ def _run(
         stats=stats,
         rounding=want.rounding,
     )
-    state.unlink(missing_ok=True)
-    console.data({**stats.to_json(), "notes": gaps})
-    console.result(describe(str(folder), stats, components=False))
+    return stats
 
 
 def _sensitivity(
