@@ -17,8 +17,7 @@ from hubtool.quantize.blas import needs_column_major, prefer_fast_blas
 from hubtool.quantize.choice import Choice
 from hubtool.quantize.components import all_components, modules_of
 from hubtool.quantize.loading import load_as_declared, load_lazily
-from hubtool.quantize.products import multiply_at_once
-from hubtool.quantize.running import RunningModel, Use, call_with, float_places, is_plain
+from hubtool.quantize.running import RunningModel, Use, compute_at_once, float_places
 from hubtool.quantize.shelf import Shelf, Shelved, plain_weights
 from hubtool.quantize.weights import PackedWeight, PlainWeight, StoredWeight
 
@@ -100,28 +99,19 @@ class Opening:
 
 
 class _InTurn(RunningModel):
-    """Computes each component at once, from its weight expanded for it, and has no gradient.
-
-    Left to itself, mlx reads and expands several weights ahead.
-    """
+    """Computes each component at once, from its weight expanded for it, and has no gradient."""
 
     def _compute(self, use: Use) -> Any:
         import mlx.core as mx
 
         mx.eval([use.args[place] for place in float_places(use.args)])
-        out = self._product(use) if use.multiplies else super()._compute(use)
-        mx.eval(out)
+        if use.multiplies:
+            out = compute_at_once(use, self._weights[use.component.name], self.lay_out)
+        else:
+            out = super()._compute(use)
+            mx.eval(out)
         mx.clear_cache()
         return out
-
-    def _product(self, use: Use) -> Any:
-        module, stored = use.component.module, self._weights[use.component.name]
-        if is_plain(use):
-            shape = module.weight.shape
-            product = multiply_at_once(use.args[0], stored, shape, self.lay_out)
-            return product + module.bias if "bias" in module else product
-        weight = self.lay_out(stored.expanded())
-        return call_with(module, weight, use.original, use.args, use.kwargs)
 
 
 def _rounded(weight: PlainWeight, choice: Choice | None) -> StoredWeight:

@@ -24,6 +24,8 @@ _UNIFORM_BITS = 4
 _UNIFORM_SHARE = 5 / 16  # of the bytes in bf16, in groups of 32
 # Bytes of activations and gradients that a step may hold, whatever the machine.
 STEP_BYTES = 1_000_000_000
+# Memory in use beyond which mlx waits for what it has begun, instead of reading weights ahead.
+AHEAD_BYTES = 256_000_000
 # Tokens whose logits the exact method holds at once.
 EXACT_TOKENS = 512
 
@@ -103,8 +105,12 @@ def run_streamed(
     """The model as it is, each weight read from disk whenever it is used.
 
     ``model`` is loaded lazily and stays so. Slower by the reading of the file
-    for every forward and backward pass, and no larger than a block.
+    for every forward and backward pass, and no larger than a block. For the rest
+    of the process mlx begins nothing new while it holds more than ``AHEAD_BYTES``.
     """
+    import mlx.core as mx
+
+    mx.set_memory_limit(AHEAD_BYTES)
     used, measured = (
         checkpoint_shelf(folder, trust_remote_code=trust_remote_code) for _ in range(2)
     )  # two: what one has handed out, the other still has

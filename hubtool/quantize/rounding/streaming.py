@@ -14,10 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 from hubtool.quantize.choice import Choice
 from hubtool.quantize.components import Component
+from hubtool.quantize.roles import role_of
 from hubtool.quantize.rounding.interface import Moments, Packed, Rounding
-from hubtool.quantize.running import RunningModel, Use, call_with, float_places
+from hubtool.quantize.running import (
+    RunningModel,
+    Use,
+    call_with,
+    compute_at_once,
+    float_places,
+)
 from hubtool.quantize.shelf import Shelf
-from hubtool.quantize.weights import PlainWeight
+from hubtool.quantize.weights import PackedWeight, PlainWeight, StoredWeight
 
 if TYPE_CHECKING:
     import mlx.core as mx
@@ -68,13 +75,18 @@ class RoundingPass(RunningModel):
 
         name, places = use.component.name, float_places(use.args)
         mx.eval([use.args[place] for place in places])  # all that was computed for them can go
-        weight = self._source.take(name).array
+        found = self._source.take(name)
         if not places:
-            return self._look_up(use, weight)
+            return self._look_up(use, found.array)
+        stored: StoredWeight = found
         if name in self._left:
-            weight = self._round(name, weight, use.args[places[0]])
-        weight = self.lay_out(weight.astype(mx.float32))
-        return call_with(use.component.module, weight, use.original, use.args, use.kwargs)
+            stored = self._round(name, found.array, use.args[places[0]])
+        del found
+        if role_of(name) in ("head", "embedding"):  # logits, which nothing follows: never computed
+            return call_with(
+                use.component.module, stored.full(), use.original, use.args, use.kwargs
+            )
+        return compute_at_once(use, stored, self.lay_out)
 
     def _look_up(self, use: Use, weight: mx.array) -> mx.array:
         """Rows of an embedding, rounded without moments; the whole may still become a head."""
@@ -89,8 +101,8 @@ class RoundingPass(RunningModel):
             out = packed.full(choice).reshape(out.shape)
         return out.astype(mx.float32)
 
-    def _round(self, name: str, weight: mx.array, inputs: mx.array) -> mx.array:
-        """Hand the rounded weight over, and return it in float32."""
+    def _round(self, name: str, weight: mx.array, inputs: mx.array) -> PackedWeight:
+        """Hand the rounded weight over, and return it."""
         import mlx.core as mx
 
         if self._last is None or self._last[0] is not inputs:  # projections of one input share
@@ -101,7 +113,9 @@ class RoundingPass(RunningModel):
         packed = self._rounding(weight, choice, moments)
         mx.eval(packed.weight, packed.scales, packed.biases)
         self._sink(name, packed)
-        return packed.full(choice)
+        return PackedWeight(
+            packed.weight, packed.scales, packed.biases, choice.group_size, choice.bits
+        )
 
 
 def with_rows(moments: Moments) -> Moments:
