@@ -17,7 +17,9 @@ from hubtool.quantize.blas import describe_blas, prefer_fast_blas
 from hubtool.quantize.distance import WindowScore, base_perplexity, distance_of, kl_ratio
 from hubtool.quantize.divergence import compare_models
 from hubtool.quantize.heldout import load_heldout
+from hubtool.quantize.kinship import require_kin
 from hubtool.quantize.loading import load_tokenizer
+from hubtool.quantize.optiq_files import read_making
 from hubtool.quantize.predictor import Opening
 from hubtool.quantize.room import room_for
 from hubtool.quantize.uniform import Uniform, nearest_uniform
@@ -45,11 +47,18 @@ def verify_quant(
     do not fit into free memory are streamed from disk: the result is the same.
     Raises what loading raises, PathNotFound for a folder that is none of a
     model, StatsDisagree for a base that is quantized, a quant that is not, and
-    one of another base's shape, CalibrationInvalid for too few tokens,
+    one of another base's shape or weights, CalibrationInvalid for too few tokens,
     MeasureFailed if a prediction is not finite.
     """
     console.note(f"  {describe_blas(prefer_fast_blas())}")
     stored_bpw = _stats_of_a_quant(base_folder, quant_folder).language_stored_bpw
+    require_kin(
+        base_folder,
+        quant_folder,
+        ours=read_making(quant_folder) is not None,
+        console=console,
+        trust_remote_code=trust_remote_code,
+    )
     text = load_heldout()
     tokenizer = load_tokenizer(base_folder, trust_remote_code=trust_remote_code)
     windows = [one.tokens for one in text.token_windows(tokenizer, tokens, longest=LONGEST)]

@@ -1,0 +1,93 @@
+"""Whether a quant was made from the base that it is compared with.
+
+Converters leave the tensors that they do not quantize as they are: norms,
+biases, a router's corrections. Those of another base differ.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hubtool.console import SILENT, Console
+from hubtool.errors import StatsDisagree
+from hubtool.quantize.components import all_components
+from hubtool.quantize.loading import load_lazily
+
+if TYPE_CHECKING:
+    import mlx.core as mx
+    import mlx.nn as nn
+
+
+@dataclasses.dataclass(frozen=True)
+class Kept:
+    """Tensors that a quant keeps as floats: how many equal the base's, and which do not."""
+
+    equal: int
+    changed: tuple[str, ...]
+
+
+def kept_floats(base: nn.Module, quant: nn.Module) -> Kept:
+    """Compare them in the quant's type, by the names of mlx-lm's loaded models.
+
+    Weights of quantizable modules are not among them: they are large, and few
+    quants keep one. A tensor that only one of the two has is not counted.
+    """
+    import mlx.core as mx
+
+    weights = {f"{one.name}.weight" for one in all_components(base)}
+    found, equal, changed = _floats(quant), 0, []
+    for name, array in _floats(base).items():
+        other = found.get(name)
+        if other is None or name in weights:
+            continue
+        if mx.array_equal(array.astype(other.dtype), other, equal_nan=True).item():
+            equal += 1
+        else:
+            changed.append(name)
+    return Kept(equal, tuple(changed))
+
+
+def require_kin(
+    base_folder: Path,
+    quant_folder: Path,
+    *,
+    ours: bool,
+    console: Console = SILENT,
+    trust_remote_code: bool = False,
+) -> None:
+    """Raise StatsDisagree if the quant is of other weights than the base's.
+
+    hubtool changes none of these tensors: of a quant that it made (``ours``) all
+    must be equal. Others may fold scales into norms, as AWQ does, and leave some
+    alone: such a quant is refused if not one is equal, and else it is told how
+    many differ.
+    """
+    base, quant = (
+        load_lazily(folder, trust_remote_code=trust_remote_code)
+        for folder in (base_folder, quant_folder)
+    )
+    kept = kept_floats(base, quant)
+    if not kept.changed:
+        return
+    count = f"{len(kept.changed)} of {kept.equal + len(kept.changed)}"
+    if ours or not kept.equal:
+        raise StatsDisagree(
+            f"{quant_folder} was not made from {base_folder}: {kept.changed[0]} differs "
+            f"({count} tensors that no quantizer rounds)",
+            "name the folder of the base that the quant was made from; optiq/metadata.json has its "
+            "repo and revision if hubtool made it",
+        )
+    console.note(
+        f"  {count} unquantized tensors differ from the base's, such as {kept.changed[0]}: scales "
+        "folded into them, or a quant of another base"
+    )
+
+
+def _floats(model: nn.Module) -> dict[str, mx.array]:
+    import mlx.core as mx
+    from mlx.utils import tree_flatten
+
+    found: list[tuple[str, mx.array]] = tree_flatten(model.parameters())
+    return {name: array for name, array in found if mx.issubdtype(array.dtype, mx.floating)}
