@@ -227,8 +227,9 @@ def stages(root: Path, size_gb: float, rounding: str, tokens: int) -> Iterator[P
     for name in dict.fromkeys(("nearest", rounding)):
         shutil.rmtree(quant, ignore_errors=True)
         asked = ["--sensitivity", found, "--out", str(quant), "--rounding", name]
-        asked += ["--calibration-tokens", str(tokens)]
         yield run(f"quantize ({name})", [*hubtool, "quantize", str(base), *asked], size)
+    asked = ["--base-folder", str(base), "--tokens", str(tokens)]
+    yield run("compare", [*hubtool, "verify", str(quant), *asked], size)
     yield run("split", [*hubtool, "split", str(base), str(quant)], size)
     shutil.rmtree(base)
     shutil.rmtree(quant)
