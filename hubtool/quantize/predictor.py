@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hubtool.errors import StatsDisagree
+from hubtool.quantize.at_once import compute_at_once
 from hubtool.quantize.blas import needs_column_major, prefer_fast_blas
 from hubtool.quantize.choice import Choice
 from hubtool.quantize.components import all_components, modules_of
 from hubtool.quantize.loading import load_as_declared, load_lazily
-from hubtool.quantize.running import RunningModel, Use, compute_at_once, float_places
+from hubtool.quantize.running import RunningModel, Use, float_places
 from hubtool.quantize.shelf import Shelf, Shelved, plain_weights
 from hubtool.quantize.weights import PackedWeight, PlainWeight, StoredWeight
 

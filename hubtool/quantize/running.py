@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from hubtool.quantize.blocks import Blocks, Hook
 from hubtool.quantize.components import Component
-from hubtool.quantize.products import LARGE_ELEMENTS, multiply_at_once, multiply_in_parts
+from hubtool.quantize.products import LARGE_ELEMENTS, multiply_in_parts
 from hubtool.quantize.weights import StoredWeight
 
 if TYPE_CHECKING:
@@ -240,24 +240,6 @@ def is_plain(use: Use) -> bool:
     weight = use.component.module.weight
     products = nn.Linear.__call__, nn.Embedding.as_linear
     return use.original in products and bool(use.args[0].shape[-1] == weight.shape[-1])
-
-
-def compute_at_once(use: Use, stored: StoredWeight, lay_out: Callable[[mx.array], mx.array]) -> Any:
-    """The call from ``stored``, evaluated, without a gradient; of plain products in parts.
-
-    Left to itself, mlx reads and expands several weights ahead.
-    """
-    import mlx.core as mx
-
-    module = use.component.module
-    if is_plain(use):
-        out = multiply_at_once(use.args[0], stored, module.weight.shape, lay_out)
-        out = out + module.bias if "bias" in module else out
-    else:
-        weight = lay_out(stored.expanded())
-        out = call_with(module, weight, use.original, use.args, use.kwargs)
-    mx.eval(out)
-    return out
 
 
 class _Exchange:

@@ -12,17 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from hubtool.quantize.at_once import compute_at_once
 from hubtool.quantize.choice import Choice
 from hubtool.quantize.components import Component
 from hubtool.quantize.roles import role_of
 from hubtool.quantize.rounding.interface import Moments, Packed, Rounding
-from hubtool.quantize.running import (
-    RunningModel,
-    Use,
-    call_with,
-    compute_at_once,
-    float_places,
-)
+from hubtool.quantize.running import RunningModel, Use, call_with, float_places
 from hubtool.quantize.shelf import Shelf
 from hubtool.quantize.weights import PackedWeight, PlainWeight, StoredWeight
 
