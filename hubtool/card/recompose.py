@@ -33,6 +33,7 @@ class Look:
     """How a card is to be rendered: names of shipped looks or paths; whether edits are kept.
 
     None is what the folder's card was rendered with; for a first card ``optiq``.
+    A record of somebody else's repo says that too: it names a look, and no path.
     """
 
     template: str | None = None
@@ -43,7 +44,8 @@ class Look:
         """(template, brand)."""
         if provenance is None:
             return self.template or FIRST_LOOK, self.brand or FIRST_LOOK
-        return self.template or provenance.template, self.brand or provenance.brand
+        known = Path(provenance.template).name, Path(provenance.brand).name
+        return self.template or known[0], self.brand or known[1]
 
 
 def recompose(

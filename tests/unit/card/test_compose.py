@@ -257,3 +257,13 @@ def test_a_users_own_templates_are_found_by_name_in_their_folder(
     monkeypatch.setenv("HUBTOOL_TEMPLATES", str(own))
     assert recheck(quant) == ()
     assert recompose(quant, Look()).text == (quant / "README.md").read_text()
+
+
+def test_a_record_names_a_look_and_no_file_of_this_machine(quant: Path, tmp_path: Path) -> None:
+    """Re-carding reads the records of others: what they call a template must not be any file."""
+    shutil.copy(template_file("plain"), tmp_path / "mine.md.j2")
+    found = Provenance.of_folder(quant)
+    elsewhere = str(tmp_path / "mine.md.j2"), str(templates_folder() / "brands/plain.yaml")
+    record = dataclasses.replace(found, template=elsewhere[0], brand=elsewhere[1])
+    assert Look().of(record) == ("mine.md.j2", "plain.yaml")
+    assert Look(*elsewhere).of(record) == elsewhere
