@@ -49,20 +49,28 @@ def sign_in(hub: HubClient, repo: str) -> None:
         )
     try:
         hub.call(f"sign in as a trusted publisher of {repo}", keep_token)
+    except (RepoNotFound, HubRejected, NoWritePermission, NotSignedIn) as error:
+        if isinstance(error.__cause__, OIDCError):  # the Hub was not asked
+            raise
+        raise _explained(error, repo) from error
+
+
+def keep_token() -> None:
+    """Mask the token that the next request will send; the client renews it where it has expired.
+
+    Raises NotSignedIn without an id token.
+    """
+    from huggingface_hub import get_token
+    from huggingface_hub.errors import OIDCError
+
+    try:
+        token = get_token()
     except OIDCError as error:
         raise NotSignedIn(
             "there is no id token to sign in with as a trusted publisher",
             "give the job `permissions: id-token: write`, or pass a token in `hf-token`",
         ) from error
-    except (RepoNotFound, HubRejected, NoWritePermission, NotSignedIn) as error:
-        raise _explained(error, repo) from error
-
-
-def keep_token() -> None:
-    """Mask the token that the next request will send; the client renews it where it has expired."""
-    from huggingface_hub import get_token
-
-    if token := get_token():
+    if token:
         keep_secret(token)
 
 

@@ -48,6 +48,22 @@ hub.resolve_revision({repo!r})
 print(json.dumps({{"token": _auth._OIDC_TOKEN_CACHE["token"]}}))
 """
 
+# the same where the CI provider gives no id token any more
+TOO_LATE = """
+import json, os
+from huggingface_hub.utils import _auth
+from hubtool.errors import HubtoolError
+from hubtool.hub.client import HubClient
+hub = HubClient()
+hub.require_write({repo!r})
+_auth._OIDC_TOKEN_CACHE["expires_at"] = 0
+del os.environ["ACTIONS_ID_TOKEN_REQUEST_URL"]
+try:
+    hub.resolve_revision({repo!r})
+except HubtoolError as error:
+    print(json.dumps(error.to_json()))
+"""
+
 
 @pytest.fixture(scope="module")
 def issuer() -> Iterator[Issuer]:
@@ -181,6 +197,15 @@ def test_a_token_that_was_renewed_is_masked_as_well(
     masked = [line for line in told.splitlines() if line.startswith("::add-mask::")]
     assert len(set(masked)) == len(masked) == 2
     assert masked[-1] == f"::add-mask::{answer['token']}"
+
+
+def test_a_token_that_cannot_be_renewed_is_told_with_the_same_remedy(
+    hub: HubSession, issuer: Issuer, tmp_path: Path
+) -> None:
+    repo = trusted_repo(hub, issuer)
+    answer, _ = ask(hub, repo, tmp_path, TOO_LATE, **issuer.environment)
+    assert "no id token" in answer["message"]
+    assert "id-token: write" in answer["remedy"]
 
 
 def test_a_repo_that_is_not_there_says_how_to_make_it_once(
