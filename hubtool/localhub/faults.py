@@ -146,7 +146,10 @@ def parse_fault(spec: str) -> Fault:
         if key not in KEYS:
             raise _bad(spec, f"unknown key {key!r}; known are {', '.join(KEYS)}")
         fields[key] = _value(spec, key, value or "1")
-    return Fault(route, **fields)
+    fault = Fault(route, **fields)
+    if fault.together > (1 if fault.nth else fault.times or math.inf):
+        raise _bad(spec, f"never are {fault.together} requests struck: all would wait for ever")
+    return fault
 
 
 def _value(spec: str, key: str, text: str) -> Any:

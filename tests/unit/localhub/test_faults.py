@@ -85,6 +85,8 @@ def test_spec_is_read(spec: str, expected: Fault) -> None:
         ("commit:probability=7", "probability cannot be '7'"),
         ("commit:probability=nan", "probability cannot be 'nan'"),
         ("commit:method=fetch", "method cannot be 'fetch'"),
+        ("commit:together=3,times=2", "never are 3 requests struck"),
+        ("commit:together=2,nth=1", "never are 2 requests struck"),
     ],
 )
 def test_bad_spec_is_refused_with_the_reason(spec: str, why: str) -> None:
