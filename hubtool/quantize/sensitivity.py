@@ -192,7 +192,11 @@ def _own_checkpoint(
     del asked["folder"], asked["rounding"]  # what is kept is of rounding to nearest
     fingerprint = fingerprint_of_inputs(
         want.folder,
-        {**asked, "windows": [window.tokens for window in windows], "mlx": version("mlx")},
+        {
+            **asked,
+            "windows": [window.tokens for window in windows],
+            "tools": {name: version(name) for name in ("hubtool", "mlx", "mlx-lm")},
+        },
     )
     if (before := Checkpoint.load(state, fingerprint)) is not None:
         return before

@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -224,6 +225,28 @@ def test_a_checkpoint_of_other_inputs_is_not_used(
     other = measure(models("tied"), seed=1)
     assert measure(models("tied"), seed=0) != other
     assert measure(models("tied"), seed=1) == other
+
+
+@pytest.mark.parametrize("tool", ["hubtool", "mlx", "mlx-lm"])
+def test_a_checkpoint_of_other_arithmetic_is_not_used(
+    models: Callable[[str], Path],
+    measure: Measure,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tool: str,
+) -> None:
+    monkeypatch.setattr("hubtool.quantize.fisher.STEP_TOKENS", 40)
+    with pytest.raises(_Stopped):
+        measure(models("tied"), console=_StoppingConsole(2))
+    before = json.loads((tmp_path / "measure.json").read_text())
+    monkeypatch.setattr(
+        "hubtool.quantize.sensitivity.version",
+        lambda name: "0" if name == tool else version(name),
+    )
+    with pytest.raises(_Stopped):
+        measure(models("tied"), console=_StoppingConsole(1))
+    after = json.loads((tmp_path / "measure.json").read_text())
+    assert (before["done"], after["done"]) == (2, 1)
 
 
 def test_a_damaged_checkpoint_is_started_over(
