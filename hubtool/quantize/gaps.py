@@ -52,7 +52,8 @@ def _missing_choices(sensitivity: Sensitivity, footprint: Footprint, asked: Aske
         could = [one for one in sensitivity.components if _fits(choice, one, footprint)]
         without = sum(choice.key(usual) not in one.kl for one in could)
         if without:
-            lacking[choice] = "" if without == len(could) else f" for {without} components"
+            some = f" for {without} component{'' if without == 1 else 's'}"
+            lacking[choice] = "" if without == len(could) else some
     if not lacking:
         return None
     return f"the sensitivities have nothing at {', '.join(_labels(lacking, bits, usual))}"

@@ -52,7 +52,7 @@ def test_choices_that_were_asked_for_and_are_not_there(asked: Asked, words: str)
 def test_a_choice_that_some_components_lack_is_told_with_their_number() -> None:
     some = ComponentSensitivity("c", 6400, {"4": 0.1})
     measured = dataclasses.replace(MEASURED, components=(*MEASURED.components, some))
-    words = "the sensitivities have nothing at 8 bit for 1 components"
+    words = "the sensitivities have nothing at 8 bit for 1 component"
     assert words in said(measured, asked=Asked(bits=(4, 8)))
 
 
