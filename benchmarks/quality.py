@@ -5,10 +5,10 @@
     python benchmarks/quality.py BASE --optiq OPTIQ_VENV/bin/python     # 25 minutes of a core more
 
 Rows: hubtool's quant for each ``--rounding`` at each ``--stored-bpw``; mlx-lm's uniform quants
-(``--uniform``); its dynamic_quant of 4 and 8 bit at 5.0 bits per weight; and what mlx-optiq's
-exact sweep of 4 and 8 bit decides, written by mlx-lm with its predicate by keyword. (mlx-optiq
-0.7.7 passes it by position, which mlx-lm 0.32.2 takes for another argument: its own file is
-uniform 4 bit.)
+(``--uniform``) and its own AWQ and GPTQ (``--rounded``); its dynamic_quant of 4 and 8 bit at 5.0
+bits per weight; and what mlx-optiq's exact sweep of 4 and 8 bit decides, written by mlx-lm with its
+predicate by keyword. (mlx-optiq 0.7.7 passes it by position, which mlx-lm 0.32.2 takes for another
+argument: its own file is uniform 4 bit.)
 
 MODEL_DIR defaults to SmolLM2-135M-Instruct, built from a package on the registry (extra ``demo``).
 All decide on the same ``--calibration-tokens`` of the calibration mix, one process each, one thread
@@ -32,7 +32,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from quants import DEFAULT, Maker, Row, at_once, make_ours, make_peer, make_uniform
+from quants import DEFAULT, Maker, Row, at_once, make_ours, make_peer, make_rounded, make_uniform
 
 from hubtool.console import Console
 from hubtool.quantize.blas import describe_blas, prefer_fast_blas
@@ -145,6 +145,7 @@ def compare(options: argparse.Namespace, work: Path, console: Console) -> list[R
     sizes = _listed(options.stored_bpw)
     tasks = [partial(make_ours, maker, one, sizes) for one in _listed(options.rounding)]
     tasks.append(partial(make_uniform, maker, _listed(options.uniform)))
+    tasks.append(partial(make_rounded, maker, _listed(options.rounded)))
     for target in _listed(options.dynamic):
         peer = ("mlx-lm dynamic_quant 4/8", sys.executable, "dynamic_quant", target)
         tasks.append(partial(make_peer, maker, *peer))
@@ -173,6 +174,7 @@ def main() -> None:
     parser.add_argument("--candidate-bits", help="widths to choose from; by default hubtool's")
     parser.add_argument("--group-sizes", help="group sizes likewise")
     parser.add_argument("--uniform", default="4,4/32,5,6,8", help="bits or bits/group of mlx-lm")
+    parser.add_argument("--rounded", default="awq,gptq", help="mlx-lm's own ways of rounding")
     parser.add_argument("--dynamic", default="5.0", help="budgets of mlx-lm's dynamic_quant")
     parser.add_argument("--optiq", help="python of an environment with mlx-optiq")
     parser.add_argument("--calibration-tokens", type=int, default=512)

@@ -171,6 +171,23 @@ def make_uniform(maker: Maker, sizes: Sequence[str]) -> None:
     at_once([partial(make, size) for size in sizes])
 
 
+def make_rounded(maker: Maker, ways: Sequence[str]) -> None:
+    """What mlx-lm's own AWQ and GPTQ make of four bits, on the same tokens."""
+    script = str(PEERS / "mlx_lm_quant.py")
+
+    def make(way: str) -> None:
+        maker.make(
+            f"mlx-lm {way} 4 g64",
+            None,
+            lambda folder: [
+                *(sys.executable, script),
+                *(str(maker.base), str(maker.windows), str(folder), way),
+            ],
+        )
+
+    at_once([partial(make, way) for way in ways])
+
+
 def make_peer(maker: Maker, name: str, python: str, script: str, target: str) -> None:
     """What another tool decides at ``target`` of its own budget, written by mlx-lm as decided."""
     tokens = maker.options.calibration_tokens
