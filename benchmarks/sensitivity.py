@@ -116,6 +116,8 @@ def sweep_of_optiq(model: Path, work: Path, python: str, bits: str, tokens: int)
     given.write_text(json.dumps([window.tokens for window in windows]))
     command = [python, str(PEER), str(model), str(given), str(out), "--candidate-bits", bits]
     blas = os.environ.get(VARIABLE) or prefer_fast_blas()
+    if not blas:
+        raise SystemExit("no OpenBLAS was found for mlx-optiq: install one, or HUBTOOL_BLAS=off")
     taken = run(command, blas if blas != "off" else None)
     report = json.loads(out.read_text())
     kl = report["sensitivities"]
@@ -199,6 +201,7 @@ def main() -> None:
     parser.add_argument("--optiq", help="python of an environment with mlx-optiq")
     parser.add_argument("--json", metavar="FILE", help="write the rows there as well; - for stdout")
     options = parser.parse_args()
+    prefer_fast_blas()  # before mlx is imported: the library found is handed to mlx-optiq as well
     with tempfile.TemporaryDirectory() as work:
         rows = compare(options, Path(work))
     text = json.dumps([dataclasses.asdict(row) for row in rows], indent=1)

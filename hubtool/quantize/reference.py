@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hubtool.console import format_bytes
+from hubtool.console import Console, format_bytes
 from hubtool.quantize.components import Component
 from hubtool.quantize.limits import bytes_left_by_limits
 from hubtool.quantize.loading import weight_bytes
@@ -125,15 +125,30 @@ def choose_reference(folder: Path, components: Sequence[Component]) -> tuple[str
     ``streamed`` if that does not fit either: bf16, read from disk as it is used.
     """
     free = free_bytes()
-    working = _working_bytes(components)
-    need = weight_bytes(folder) + working
+    need = _need_bytes(folder, components, "bf16")
     if need <= free:  # how much is free is of this moment: the card would differ on every run
         return "bf16", f"needs about {format_bytes(need)} of memory and fits"
     reason = f"bf16 needs about {format_bytes(need)}, {format_bytes(free)} were free"
-    packed = weight_bytes(folder) * _UNIFORM_SHARE + working
-    if packed <= free:
+    if _need_bytes(folder, components, "uniform4") <= free:
         return "uniform4", reason
     return "streamed", f"read from disk as it is used: {reason}"
+
+
+def warn_of_shortage(
+    folder: Path, components: Sequence[Component], reference: str, console: Console
+) -> None:
+    """Where measuring may take more memory than is free: the system would end the process."""
+    need, free = _need_bytes(folder, components, reference), free_bytes()
+    if need > free:
+        console.warn(
+            f"measuring takes up to {format_bytes(need)} of memory, {format_bytes(free)} are free; "
+            "`--method static` measures nothing"
+        )
+
+
+def _need_bytes(folder: Path, components: Sequence[Component], reference: str) -> int:
+    held = {"bf16": 1.0, "uniform4": _UNIFORM_SHARE, "streamed": 0.0}[reference]
+    return int(weight_bytes(folder) * held) + _working_bytes(components)
 
 
 def free_bytes() -> int:

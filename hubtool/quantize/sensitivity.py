@@ -19,7 +19,13 @@ from hubtool.quantize.fisher import FisherMethod
 from hubtool.quantize.floor import noise_floor
 from hubtool.quantize.loading import load_as_declared, load_tokenizer
 from hubtool.quantize.method import SensitivityMethod, Subject, Sums, WeightSource
-from hubtool.quantize.reference import choose_reference, run_bf16, run_streamed, run_uniform4
+from hubtool.quantize.reference import (
+    choose_reference,
+    run_bf16,
+    run_streamed,
+    run_uniform4,
+    warn_of_shortage,
+)
 from hubtool.quantize.rounding.gains import Gains, rounding_gains, scaled
 from hubtool.quantize.rounding.interface import RoundingName
 from hubtool.quantize.running import RunningModel
@@ -149,6 +155,7 @@ def measure_sensitivity(
     windows = _windows(want, mix, tokens)
     checkpoint = _checkpoint(want, windows, components, state, team)
     console.note(f"  reference {checkpoint.reference}: {checkpoint.reference_reason}")
+    warn_of_shortage(model_folder, components, checkpoint.reference, console)
     floor, gains = _measure(want, model, components, windows, checkpoint, console, team)
     sums = scaled(checkpoint.sums, gains)
     result = _result(want, mix, windows, components, checkpoint, sums, floor)
@@ -200,11 +207,10 @@ def _own_checkpoint(
     )
     if (before := Checkpoint.load(state, fingerprint)) is not None:
         return before
-    chosen: str = want.reference
-    reason = "as asked for"
+    chosen: tuple[str, str] = (want.reference, "as asked for")
     if want.reference == "auto":
-        chosen, reason = choose_reference(want.folder, components)
-    return Checkpoint(state, fingerprint, chosen, reason)
+        chosen = choose_reference(want.folder, components)
+    return Checkpoint(state, fingerprint, *chosen)
 
 
 def _measure(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import re
 import shutil
 from collections.abc import Callable
 from importlib.metadata import version
@@ -123,8 +124,10 @@ def test_auto_takes_bf16_where_it_fits_and_gives_both_figures(
     size = (models("llama") / "model.safetensors").stat().st_size
     almost = size + _working_bytes(components) - 1
     monkeypatch.setattr("hubtool.quantize.reference.free_bytes", lambda: almost)
-    tight = measure(models("llama"), reference="auto")
+    said = io.StringIO()
+    tight = measure(models("llama"), reference="auto", console=Console("plain", stderr=said))
     assert tight.reference == "uniform4"
+    assert "measuring takes up to" not in said.getvalue()
     assert tight.reference_reason.endswith(f"{format_bytes(almost)} were free")
 
 
@@ -139,7 +142,10 @@ def test_a_model_that_fits_in_no_form_is_read_from_disk_with_the_same_result(
 ) -> None:
     held = measure(models(kind), method=method)
     monkeypatch.setattr("hubtool.quantize.reference.free_bytes", lambda: 1000)
-    streamed = measure(models(kind), method=method, reference="auto")
+    said = io.StringIO()
+    console = Console("plain", stderr=said)
+    streamed = measure(models(kind), method=method, reference="auto", console=console)
+    assert re.search(r"measuring takes up to .* are free; `--method static`", said.getvalue())
     assert streamed.components == held.components
     assert streamed.reference == "bf16"
     assert streamed.reference_reason.startswith("read from disk as it is used: bf16 needs about ")
