@@ -145,11 +145,16 @@ def make_ours(maker: Maker, asked: str, sizes: Sequence[str]) -> None:
             lambda folder: _hubtool(
                 *("quantize", maker.base, "--out", folder, "--sensitivity", measured),
                 *("--stored-bpw", size, *flags, *choices),
-                *("--calibration-tokens", own_tokens or tokens),
+                *text_flags(rounding, own_tokens or tokens),
             ),
         )
 
     at_once([partial(make, size) for size in sizes])
+
+
+def text_flags(rounding: str, tokens: str) -> list[str]:
+    """Flags for the text that rounding reads; nearest reads none, and hubtool refuses them."""
+    return [] if rounding == "nearest" else ["--calibration-tokens", tokens]
 
 
 def make_uniform(maker: Maker, sizes: Sequence[str]) -> None:

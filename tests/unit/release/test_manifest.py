@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.quants import text_flags
 from hubtool.errors import ManifestInvalid, PathNotFound
 from hubtool.quantize.budget import BudgetWish
 from hubtool.quantize.choice import DEFAULT_CHOICES
+from hubtool.quantize.rounding.interface import ROUNDINGS
 from hubtool.release.lockfile import pinned, remember_pin
 from hubtool.release.manifest import load_manifest
 
@@ -62,6 +64,15 @@ def test_rounding_reads_text_too_and_defaults_written_out_are_no_wish() -> None:
     assert load_manifest(None, {**FLAGS, "quantize": rounded}).quantize.calibration_tokens == 512
     whole = load_manifest(None, {**FLAGS, "quantize": {"sensitivity": "a/b"}})
     assert load_manifest(None, whole.model_dump(mode="json")).quantize == whole.quantize
+
+
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+def test_the_quality_benchmark_names_no_text_where_none_is_read(rounding: str) -> None:
+    flags = text_flags(rounding, "512")
+    text = dict(zip(("calibration_tokens",), flags[1:], strict=False))
+    asked = {"sensitivity": "a/b", "rounding": rounding, **text}
+    found = load_manifest(None, {**FLAGS, "quantize": asked}).quantize
+    assert found.calibration_tokens == (3072 if rounding == "nearest" else 512)
 
 
 @pytest.mark.parametrize("tokens", [5, 47])
