@@ -14,8 +14,6 @@ from hubtool.localhub.refusal import Refusal
 from hubtool.localhub.repositories import Repo
 from hubtool.localhub.trees import Entry, Tree
 
-STATUSES = ("open", "closed", "merged", "draft")
-
 
 @dataclasses.dataclass(frozen=True)
 class Discussion:

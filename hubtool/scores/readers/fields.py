@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
 
 from hubtool.errors import ScoreFileInvalid
 
@@ -54,14 +54,6 @@ def checked(model: type[Checked], data: Any, path: Path, remedy: str, at: str = 
         raise _invalid(error, path, remedy, at, data) from error
 
 
-def checked_value(kind: Any, value: Any, path: Path, remedy: str, at: str) -> Any:
-    """``value`` as a ``kind`` such as :data:`Fraction`. Raises as :func:`checked` does."""
-    try:
-        return TypeAdapter(kind).validate_python(value)
-    except ValidationError as error:
-        raise _invalid(error, path, remedy, at) from error
-
-
 # pydantic's kinds of error, in words for whoever wrote the file
 _SAID = {
     "missing": "is missing",
@@ -82,7 +74,7 @@ _SAID = {
 
 
 def _invalid(
-    error: ValidationError, path: Path, remedy: str, at: str, data: Any = None
+    error: ValidationError, path: Path, remedy: str, at: str, data: Any
 ) -> ScoreFileInvalid:
     first = error.errors(include_url=False)[0]
     kind = first["type"]

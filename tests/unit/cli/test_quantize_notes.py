@@ -76,7 +76,7 @@ def test_two_measurements_in_one_folder_keep_to_their_own_state(folder: Path) ->
         for seed in ("1", "2")
     ]
     for one in both:
-        assert one.communicate(timeout=120)[1] is not None
+        one.communicate(timeout=120)
     assert [one.returncode for one in both] == [0, 0]
     kl = [json.loads((folder / f"seed{seed}.json").read_text())["components"] for seed in (1, 2)]
     assert kl[0] != kl[1]
