@@ -197,14 +197,9 @@ def _own_checkpoint(
 ) -> Checkpoint:
     asked = dataclasses.asdict(want)
     del asked["folder"], asked["rounding"]  # what is kept is of rounding to nearest
-    fingerprint = fingerprint_of_inputs(
-        want.folder,
-        {
-            **asked,
-            "windows": [window.tokens for window in windows],
-            "tools": {name: version(name) for name in ("hubtool", "mlx", "mlx-lm")},
-        },
-    )
+    asked["windows"] = [window.tokens for window in windows]
+    asked["tools"] = {name: version(name) for name in ("hubtool", "mlx", "mlx-lm")}
+    fingerprint = fingerprint_of_inputs(want.folder, asked)
     if (before := Checkpoint.load(state, fingerprint)) is not None:
         return before
     chosen: tuple[str, str] = (want.reference, "as asked for")
