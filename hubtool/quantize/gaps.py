@@ -37,7 +37,7 @@ def gaps_of(
         _unmeasured(sensitivity, footprint),
         _unspent(sensitivity, allocation),
         _other_rounding(sensitivity, rounding),
-        _searched(footprint) if rounding == "gptq" else None,
+        _searched(allocation, footprint) if rounding == "gptq" else None,
     )
     return tuple(line for line in lines if line is not None)
 
@@ -141,8 +141,9 @@ def _other_rounding(sensitivity: Sensitivity, rounding: RoundingName) -> str | N
     )
 
 
-def _searched(footprint: Footprint) -> str | None:
-    wide = sum(shape.inputs > MOST_FULL_DIMS for shape in footprint.weights.values())
+def _searched(allocation: Allocation, footprint: Footprint) -> str | None:
+    rounded = [one.name for one in allocation.components if one.choice.is_quantized]
+    wide = sum(footprint.weights[name].inputs > MOST_FULL_DIMS for name in rounded)
     if not wide:
         return None
     what = "component has" if wide == 1 else "components have"

@@ -44,7 +44,8 @@ def verify_quant(
     """Compare a quant, and the uniform quant of its size, with their base on held-out text.
 
     ``tokens`` are shared evenly by the domains of the held-out set. Models that
-    do not fit into free memory are streamed from disk: the result is the same.
+    do not fit into free memory are streamed from disk, in batches of another size:
+    the result is the same but for the rounding of float32.
     Raises what loading raises, PathNotFound for a folder that is none of a
     model, StatsDisagree for a base that is quantized, a quant that is not, and
     one of another base's shape or weights, CalibrationInvalid for too few tokens,

@@ -109,6 +109,8 @@ def test_what_gptq_only_searches_is_told() -> None:
     measured = dataclasses.replace(MEASURED, rounding="gptq")
     model = footprint(measured, inputs=8192)
     assert said(measured, model=model, rounding="gptq") == ()
+    model.weights["model.layers.0.mlp.gate"] = WeightShape(6400, 8256, 2)  # a router is not rounded
+    assert said(measured, model=model, rounding="gptq") == ()
     model.weights["a"] = WeightShape(6400, 8256, 2)
     (one,) = said(measured, model=model, rounding="gptq")
     assert one.startswith("1 component has more than 8192 inputs: gptq looks at the diagonal")
