@@ -63,7 +63,7 @@ def timed(command: Sequence[str]) -> tuple[float, float]:
 def largest_difference(first: Sensitivity, second: Sensitivity) -> float:
     """Of all sensitivities, relative to the first."""
     return max(
-        abs(one.kl[key] - other.kl[key]) / one.kl[key]
+        abs(one.kl[key] - other.kl[key]) / (one.kl[key] or 1.0)
         for one, other in zip(first.components, second.components, strict=True)
         for key in one.kl
     )
