@@ -53,6 +53,7 @@ that starts with a slash.
   what happens:   status=503  retry_after=5  rate_limit=30  latency=0.5  slow=100000 (bytes/s)
                   drop=1000 (reset after so many bytes of the request)  lost (done, but no answer)
                   truncate=1000 (end the answer after so many bytes)  reset (with truncate: RST)
+                  together=2 (hold a request until so many are there)
 
 With --org roles are enforced: you may write only where a role allows it. Without it every
 organisation is yours and is created when it is first used.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -107,10 +108,16 @@ def no_folder(path: Path | str, remedy: str) -> PathNotFound:
 
 
 def require_parent(file: Path, flag: str) -> None:
-    """Raise PathNotFound unless the folder that ``file`` would be written to is there."""
+    """Raise PathNotFound unless ``file`` is no folder, and can be written to the one it is in."""
     if not file.parent.is_dir():
         raise PathNotFound(
             f"{flag} {file}: no folder at {file.parent}", "make it, or name another file"
+        )
+    if file.is_dir():
+        raise PathNotFound(f"{flag} {file} is a folder", "name a file")
+    if not os.access(file.parent, os.W_OK):
+        raise PathNotFound(
+            f"{flag} {file}: no right to write to {file.parent}", "name another file, or get it"
         )
 
 

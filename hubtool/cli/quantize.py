@@ -27,7 +27,7 @@ from hubtool.cli.options import (
     without_unset,
 )
 from hubtool.cli.output import open_console
-from hubtool.errors import ManifestInvalid, TargetExists
+from hubtool.errors import ManifestInvalid, PathNotFound, TargetExists
 
 if TYPE_CHECKING:
     from hubtool.artifact.stats import QuantStats
@@ -195,10 +195,14 @@ def _sensitivity(
 
 
 def _target(positional: Path | None, option: Path | None) -> Path:
-    """The folder to write, from either place. Raises ManifestInvalid, TargetExists."""
+    """The folder to write, from either place. Raises ManifestInvalid, TargetExists,
+    PathNotFound."""
     folder = option or positional
     if folder is None or (option and positional):
         raise ManifestInvalid("one folder to write is needed", "name it: --out DIR", field="out")
     if folder.exists():
         raise TargetExists(f"{folder} exists already", "name a new folder, or remove that one")
+    there = next(one for one in folder.absolute().parents if one.exists())
+    if not there.is_dir():
+        raise PathNotFound(f"{there} is a file, {folder} cannot be in it", "name another folder")
     return folder

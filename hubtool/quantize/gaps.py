@@ -108,7 +108,7 @@ def _unspent(sensitivity: Sensitivity, allocation: Allocation) -> str | None:
         why = f"every component has the widest width there is, {max(widths)} bit"
         keep = "; with 16 among --candidate-bits some would stay unquantized"
         return left + why + (keep if UNQUANTIZED_BITS not in allocation.candidate_bits else "")
-    return left + f"{_listed(widths)} bit leave no step as small as what is left"
+    return left + f"of {_listed(widths)} bit no wider choice fits into it and lowers the KL"
 
 
 def _all_widest(sensitivity: Sensitivity, allocation: Allocation) -> bool:

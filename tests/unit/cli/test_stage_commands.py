@@ -210,6 +210,8 @@ def test_on_github_each_failed_check_is_an_annotation_at_its_file(folder: Path) 
         (("quantize", "base"), "--out DIR"),
         (("measure", "base", "--tokens", "3"), "'--tokens': Input should be greater than or equal"),
         (("measure", "base", "--out", "none/s.json"), "--out none/s.json: no folder at none"),
+        (("measure", "base", "--out", "quant"), "--out quant is a folder"),
+        (("quantize", "base", "sensitivity.json/q"), "sensitivity.json is a file"),
         (
             ("measure", "base", "--verify", "quant", "--seed", "1", "--candidate-bits", "4,8"),
             "--candidate-bits and --seed beside --verify",

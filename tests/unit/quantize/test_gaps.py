@@ -79,7 +79,7 @@ def test_a_budget_that_the_widths_cannot_spend_is_told_with_the_reason() -> None
     assert said(target_bpw=6.0) == ()
     (step,) = said(target_bpw=5.0)
     assert step == (
-        "20.0% of the budget stays unspent: 4 and 8 bit leave no step as small as what is left"
+        "20.0% of the budget stays unspent: of 4 and 8 bit no wider choice fits into it and lowers the KL"
     )
     (widest,) = said(target_bpw=10.0)
     assert widest == (
