@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import os
 import re
 import subprocess
 import sys
@@ -31,6 +30,7 @@ from hubtool.localhub.faults import Fault
 from hubtool.localhub.server import RunningHub, start_local_hub
 from hubtool.localhub.store import Store
 from tests.support.fleet import optiq_made
+from tests.support.localhub import client_environment
 
 ORG = "lab"
 OLD_BANNER = re.compile(r"^> Built with \[mlx-optiq\].*$", re.MULTILINE)
@@ -111,13 +111,8 @@ def measured(root: Path, wanted: argparse.Namespace, commands: list[list[str]]) 
     repos = seed(root, wanted.repos)
     with start_local_hub(root / "hub") as running:
         running.faults.append(Fault("*", latency=wanted.latency_ms / 1000))
-        environment = {
-            **os.environ,
-            "HF_ENDPOINT": running.url,
-            "HF_TOKEN": running.token,
-            "HF_HOME": str(root / "home"),
+        environment = client_environment(running, root / "home") | {
             "XDG_CACHE_HOME": str(root / "cache"),
-            "HF_HUB_DISABLE_XET": "1",
             "HF_HUB_DISABLE_PROGRESS_BARS": "1",
             "PYTHONPATH": str(Path(__file__).parents[1]),
         }

@@ -33,6 +33,7 @@ from hubtool.hub.budget import RateBudget, purse_of
 from hubtool.localhub.server import RunningHub, start_local_hub
 from hubtool.localhub.store import Store
 from tests.support.fleet import FAULTY, KINDS, optiq_made
+from tests.support.localhub import client_environment
 
 ORG = "lab"
 REAL_HUB = "https://huggingface.co"
@@ -104,13 +105,8 @@ def seed(root: Path, count: int) -> None:
 
 def run(running: RunningHub, root: Path, what: str, count: int, words: list[str]) -> Run:
     """One command as a child, with what the Hub saw of it and what the system counted."""
-    environment = {
-        **os.environ,
-        "HF_ENDPOINT": running.url,
-        "HF_TOKEN": running.token,
-        "HF_HOME": str(root / "home"),
+    environment = client_environment(running, root / "home") | {
         "XDG_CACHE_HOME": str(root / "cache"),
-        "HF_HUB_DISABLE_XET": "1",
         "PYTHONPATH": str(Path(__file__).parents[1]),
     }
     first, start = len(running.log), time.perf_counter()

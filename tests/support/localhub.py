@@ -27,6 +27,17 @@ _numbers = itertools.count(1)
 CARD = "---\nlicense: mit\npipeline_tag: text-generation\ntags:\n- mlx\n---\n# A model\n"
 
 
+def client_environment(running: RunningHub, home: Path) -> dict[str, str]:
+    """For a child process whose client knows only this Hub."""
+    return {
+        **os.environ,
+        "HF_ENDPOINT": running.url,
+        "HF_TOKEN": running.token,
+        "HF_HOME": str(home),
+        "HF_HUB_DISABLE_XET": "1",
+    }
+
+
 @dataclasses.dataclass
 class HubSession:
     """The session's Hub as one test sees it: an organisation of its own, requests since its start."""
@@ -62,13 +73,7 @@ class HubSession:
 
     def environment(self, home: Path) -> dict[str, str]:
         """For a child process that runs a client."""
-        return {
-            **os.environ,
-            "HF_ENDPOINT": self.url,
-            "HF_TOKEN": self.token,
-            "HF_HOME": str(home),
-            "HF_HUB_DISABLE_XET": "1",
-        }
+        return client_environment(self.running, home)
 
     def run_python(self, script: str, home: Path) -> Any:
         """Run a script in a child whose client knows only this Hub; its stdout as JSON."""

@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from hubtool.quantize.choice import Choice
+from hubtool.quantize.weights import PackedWeight
 
 if TYPE_CHECKING:
     import mlx.core as mx
@@ -44,17 +45,13 @@ class Packed:
     scales: mx.array
     biases: mx.array
 
+    def stored(self, choice: Choice) -> PackedWeight:
+        """The same as a weight to compute from."""
+        return PackedWeight(self.weight, self.scales, self.biases, choice.group_size, choice.bits)
+
     def full(self, choice: Choice) -> mx.array:
         """What is stored, in float32 arithmetic."""
-        import mlx.core as mx
-
-        return mx.dequantize(
-            self.weight,
-            self.scales.astype(mx.float32),
-            self.biases.astype(mx.float32),
-            choice.group_size,
-            choice.bits,
-        )
+        return self.stored(choice).full()
 
 
 class Rounding(Protocol):

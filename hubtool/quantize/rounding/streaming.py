@@ -108,9 +108,7 @@ class RoundingPass(RunningModel):
         packed = self._rounding(weight, choice, moments)
         mx.eval(packed.weight, packed.scales, packed.biases)
         self._sink(name, packed)
-        return PackedWeight(
-            packed.weight, packed.scales, packed.biases, choice.group_size, choice.bits
-        )
+        return packed.stored(choice)
 
 
 def with_rows(moments: Moments) -> Moments:
