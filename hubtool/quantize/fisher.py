@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from hubtool.quantize.team import Team
 
 # Tokens of a step at most: what is measured between two writes of the checkpoint.
-STEP_TOKENS = 1024
+STEP_TOKENS = 4096
 # Tokens that are computed together, and that one of several machines takes at a time.
 BATCH_TOKENS = 256
 
