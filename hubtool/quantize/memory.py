@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hubtool.artifact.layout import read_json_object
 from hubtool.quantize.budget import Budget, BudgetWish, MemorySum, wired_bytes
+from hubtool.quantize.components import all_components
 from hubtool.quantize.loading import cast_as_declared, load_lazily
 from hubtool.quantize.roles import role_of
 
@@ -97,19 +98,14 @@ def activation_bytes(model: nn.Module, config: Mapping[str, Any], tokens: int) -
     The factor is what mlx's peak was above that on a CPU, see
     docs/explanation/budgets.md.
     """
-    import mlx.nn as nn
-    from mlx.utils import tree_flatten
-
     text = config.get("text_config") or config
     active = text.get("num_experts_per_tok") or 1
     stream = widest = width = 1
-    for name, module in tree_flatten(model.leaf_modules(), is_leaf=nn.Module.is_module):
-        if not hasattr(module, "to_quantized"):
-            continue
-        weight = module.weight
+    for one in all_components(model):
+        weight = one.module.weight
         width = max(width, weight.dtype.size)
-        if role_of(name) == "embedding":
+        if role_of(one.name) == "embedding":
             stream = max(stream, weight.shape[-1])
-        elif role_of(name) != "head":  # a prompt's chunk needs no logits but the last
+        elif role_of(one.name) != "head":  # a prompt's chunk needs no logits but the last
             widest = max(widest, weight.shape[-2] * (active if weight.ndim > 2 else 1))
     return MARGIN * tokens * width * (2 * stream + 3 * widest)

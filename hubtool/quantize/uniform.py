@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from hubtool.quantize.choice import GROUP_SIZES, WIDTHS, Choice, choices_of
+from hubtool.quantize.components import all_components
 
 if TYPE_CHECKING:
     import mlx.nn as nn
@@ -42,15 +43,15 @@ def uniform_of(model: nn.Module, choice: Choice) -> Uniform:
     Modules whose rows do not divide into groups, and those that the
     architecture keeps, stay as they are, as in mlx-lm's ``quantize_model``.
     """
-    import mlx.nn as nn
     from mlx.utils import tree_flatten
 
     architecture = getattr(model, "quant_predicate", None)
     sizes = {name: array.nbytes for name, array in tree_flatten(model.parameters())}
     parameters = sum(array.size for _, array in tree_flatten(model.parameters()))
     choices: dict[str, Choice] = {}
-    for name, module in tree_flatten(model.leaf_modules(), is_leaf=nn.Module.is_module):
-        if not hasattr(module, "to_quantized") or module.weight.shape[-1] % choice.group_size:
+    for one in all_components(model):
+        name, module = one.name, one.module
+        if module.weight.shape[-1] % choice.group_size:
             continue
         asked = True if architecture is None else architecture(name, module)
         if not asked:

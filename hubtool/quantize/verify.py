@@ -6,7 +6,6 @@ what it did cost, all together, on text that no decision was made by.
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,14 +62,13 @@ def verify_quant(
     text = load_heldout()
     tokenizer = load_tokenizer(base_folder, trust_remote_code=trust_remote_code)
     windows = [one.tokens for one in text.token_windows(tokenizer, tokens, longest=LONGEST)]
-    opening = Opening(trust_remote_code=trust_remote_code)
     room = room_for(
         base_folder, quant_folder, windows, quants=2, trust_remote_code=trust_remote_code
     )
     if (reason := room.refusal) is not None:
         return Verification(None, stored_bpw, None, None, None, skipped=reason)
-    opening = dataclasses.replace(opening, streamed=room.streamed)
-    if opening.streamed:
+    opening = Opening(room.streamed, trust_remote_code)
+    if room.streamed:
         console.note(f"  weights are read from disk for each batch of text: {room.held_reason}")
     uniform = nearest_uniform(opening.cast(base_folder), stored_bpw)
     quants: dict[str, RunningModel] = {_OURS: opening.quant(base_folder, quant_folder)}
