@@ -26,6 +26,7 @@ from jinja2.nodes import Filter
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+import hubtool
 from hubtool import errors
 from hubtool.card import wording
 from hubtool.card.facts import CardFacts
@@ -104,7 +105,7 @@ def errors_page() -> str:
 def remedies() -> dict[str, list[str]]:
     """Error's name -> what it advises, wherever the code raises it; `…` is what is filled in."""
     found: dict[str, dict[str, None]] = {}
-    for file in sorted((Path(errors.__file__).parent).rglob("*.py")):
+    for file in sorted((Path(hubtool.__file__).parent).rglob("*.py")):
         for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
                 text = _text_of(call.args[1]) if len(call.args) > 1 else ""
