@@ -98,7 +98,9 @@ def parse_header(data: bytes, file_size: int, *, name: str = "file") -> Header:
     if len(text) < length:
         raise _broken(name, f"its header has {len(text)} of {length} bytes")
     raw = _parse_json(text, name)
-    metadata = raw.pop("__metadata__", {})
+    metadata = raw.pop("__metadata__", None)
+    if metadata is None:  # mlx writes null for none
+        metadata = {}
     if not isinstance(metadata, dict):
         raise _broken(name, "its __metadata__ is not a mapping")
     start = LENGTH_BYTES + length
@@ -109,12 +111,12 @@ def parse_header(data: bytes, file_size: int, *, name: str = "file") -> Header:
 
 
 def read_header(path: Path) -> Header:
-    """The header of a local file."""
+    """The header of a local file. Errors name its path."""
     size = path.stat().st_size
     with path.open("rb") as stream:
         first = stream.read(LENGTH_BYTES)
-        length = header_length(first, size, name=path.name)
-        return parse_header(first + stream.read(length), size, name=path.name)
+        length = header_length(first, size, name=str(path))
+        return parse_header(first + stream.read(length), size, name=str(path))
 
 
 def read_remote_header(
@@ -134,17 +136,17 @@ def read_index(folder: Path) -> Index | None:
     file = folder / INDEX_FILE
     if not file.is_file():
         return None
-    return parse_index(file.read_bytes())
+    return parse_index(file.read_bytes(), name=str(file))
 
 
-def parse_index(content: bytes) -> Index:
+def parse_index(content: bytes, *, name: str = INDEX_FILE) -> Index:
     """An index from its bytes, with every file name checked before use."""
-    raw = _parse_json(content, INDEX_FILE)
+    raw = _parse_json(content, name)
     weight_map, metadata = raw.get("weight_map"), raw.get("metadata") or {}
     if not isinstance(weight_map, dict) or not isinstance(metadata, dict):
-        raise _broken(INDEX_FILE, "has no weight_map")
+        raise _broken(name, "has no weight_map")
     for tensor, file in weight_map.items():
-        require_safe_path(file, f"{INDEX_FILE}: {tensor}")
+        require_safe_path(file, f"{name}: {tensor}")
     return Index(weight_map, metadata)
 
 
@@ -180,7 +182,7 @@ def read_headers(folder: Path, files: tuple[str, ...]) -> dict[str, Header]:
     for name in files:
         require_safe_path(name, folder.name)
         if not (folder / name).is_file():
-            raise _broken(name, "is named by the index and does not exist")
+            raise _broken(str(folder / name), "is named by the index and does not exist")
         found[name] = read_header(folder / name)
     return found
 

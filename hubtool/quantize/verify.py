@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from hubtool.artifact.stats import QuantStats, stats_of_folder
 from hubtool.console import SILENT, Console
-from hubtool.errors import PathNotFound, StatsDisagree
+from hubtool.errors import PathNotFound, PathUnusable
 from hubtool.quantize.blas import describe_blas, prefer_fast_blas
 from hubtool.quantize.distance import WindowScore, base_perplexity, distance_of, kl_ratio
 from hubtool.quantize.divergence import compare_models
@@ -46,11 +46,10 @@ def verify_quant(
     do not fit into free memory are streamed from disk, in batches of another size:
     the result is the same but for the rounding of float32.
     Raises what loading raises, PathNotFound for a folder that is none of a
-    model, StatsDisagree for a base that is quantized, a quant that is not, and
-    one of another base's shape or weights, CalibrationInvalid for too few tokens,
-    MeasureFailed if a prediction is not finite.
+    model, PathUnusable for a base that is quantized and a quant that is not,
+    StatsDisagree for one of another base's shape or weights, CalibrationInvalid
+    for too few tokens, MeasureFailed if a prediction is not finite.
     """
-    console.note(f"  {describe_blas(prefer_fast_blas())}")
     stored_bpw = _stats_of_a_quant(base_folder, quant_folder).language_stored_bpw
     require_kin(
         base_folder,
@@ -59,6 +58,7 @@ def verify_quant(
         console=console,
         trust_remote_code=trust_remote_code,
     )
+    console.note(f"  {describe_blas(prefer_fast_blas())}")
     text = load_heldout()
     tokenizer = load_tokenizer(base_folder, trust_remote_code=trust_remote_code)
     windows = [one.tokens for one in text.token_windows(tokenizer, tokens, longest=LONGEST)]
@@ -91,13 +91,13 @@ def _stats_of_a_quant(base_folder: Path, quant_folder: Path) -> QuantStats:
         if not (folder / "config.json").is_file():
             raise PathNotFound(f"{folder} holds no config.json", "name a model's folder")
     if stats_of_folder(base_folder).components:
-        raise StatsDisagree(
+        raise PathUnusable(
             f"{base_folder} is quantized: a distance from it says nothing of the base",
             "name the folder of the base that the quant was made from",
         )
     found = stats_of_folder(quant_folder)
     if not found.components:
-        raise StatsDisagree(f"{quant_folder} is not quantized", "name a quant's folder")
+        raise PathUnusable(f"{quant_folder} is not quantized", "name a quant's folder")
     return found
 
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from hubtool.artifact.stats import stats_of_folder
-from hubtool.errors import PathNotFound, StatsDisagree
+from hubtool.console import Console
+from hubtool.errors import PathNotFound, PathUnusable, StatsDisagree
 from hubtool.quantize import reference
 from hubtool.quantize.batches import Batch
 from hubtool.quantize.calibration import load_mix
@@ -131,10 +132,13 @@ def test_a_quant_of_another_architecture_is_refused(folders: Path) -> None:
 
 
 def test_only_a_quant_is_compared_and_only_with_a_base(folders: Path, tmp_path: Path) -> None:
-    with pytest.raises(StatsDisagree, match="is quantized: a distance from it"):
-        verify_quant(folders / "tied-4", folders / "tied-4")
-    with pytest.raises(StatsDisagree, match="is not quantized"):
-        verify_quant(folders / "tied", folders / "tied")
+    said = io.StringIO()
+    with pytest.raises(PathUnusable, match="is quantized: a distance from it") as raised:
+        verify_quant(folders / "tied-4", folders / "tied-4", console=Console("plain", stderr=said))
+    with pytest.raises(PathUnusable, match="is not quantized"):
+        verify_quant(folders / "tied", folders / "tied", console=Console("plain", stderr=said))
+    assert raised.value.exit_code == 2
+    assert not said.getvalue()  # not a word of what would compute it
     with pytest.raises(PathNotFound, match=r"holds no config\.json"):
         verify_quant(tmp_path / "none", folders / "tied-4")
 
