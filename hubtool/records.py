@@ -127,6 +127,11 @@ def hash_folder(folder: Path) -> tuple[FileHash, ...]:
     return tuple(hash_file(folder, path) for path in paths)
 
 
+def git_blob_sha1(content: bytes) -> str:
+    """git's name for a blob: sha1 (hex) of ``blob <length>`` NUL and the content."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
 def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file under a temporary name and rename it: a reader sees the old or the new one.
 

@@ -13,6 +13,7 @@ from hubtool.records import FileHash, Record, hash_folder
 VISION_SIDECAR = "optiq_vision.safetensors"
 MTP_SIDECAR = "optiq/mtp.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
+PROVENANCE_FILE = "optiq/release.json"
 
 SidecarKind = Literal["vision", "mtp"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hubtool.artifact.headers import tensor_names, weight_files
-from hubtool.artifact.layout import VISION_SIDECAR, read_json_object
+from hubtool.artifact.layout import PROVENANCE_FILE, VISION_SIDECAR, read_json_object
 from hubtool.artifact.stats import (
     ComponentBits,
     QuantStats,
@@ -21,7 +21,7 @@ from hubtool.card.charts import describe, description_of, draw_scores, draw_widt
 from hubtool.card.edited import edited_problems
 from hubtool.card.facts import CardFacts, ModelTraits, build_facts
 from hubtool.card.metadata import OWNED, build_metadata
-from hubtool.card.provenance import FILE, SCORES_FILE, Provenance
+from hubtool.card.provenance import SCORES_FILE, Provenance
 from hubtool.card.render import escape_markdown, render_blocks
 from hubtool.card.wording import (
     claim,
@@ -119,10 +119,10 @@ def recheck_card(
         return (Untrue(f"{CARD_FILE} is a folder", "move it away, then render the card"),)
     if not card.is_file():
         return (Untrue(f"there is no {CARD_FILE}"),)
-    if not (folder / FILE).is_file():
+    if not (folder / PROVENANCE_FILE).is_file():
         return (
             Untrue(
-                f"there is no {FILE}, so nothing on the card has its evidence",
+                f"there is no {PROVENANCE_FILE}, so nothing on the card has its evidence",
                 "name its base and its repo: `hubtool card DIR --base ORG/BASE --repo ORG/NAME`",
             ),
         )
@@ -132,9 +132,11 @@ def recheck_card(
         provenance = Provenance.of_folder(folder)
         scores = scores_in(folder)
         if provenance.scores not in (None, scores):
-            return (Untrue(f"{FILE} holds other scores than {SCORES_FILE}"),)
+            return (Untrue(f"{PROVENANCE_FILE} holds other scores than {SCORES_FILE}"),)
         if read_verification(folder) not in (None, provenance.verification):
-            return (Untrue(f"{METADATA} holds another comparison with the base than {FILE}"),)
+            return (
+                Untrue(f"{METADATA} holds another comparison with the base than {PROVENANCE_FILE}"),
+            )
         text = read_card(card)
         facts = with_charts(
             facts_of(folder, provenance, scores),

@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, ClassVar
 
+from hubtool.artifact.layout import PROVENANCE_FILE
 from hubtool.base.source import Base
 from hubtool.card.templates import template_sha256
 from hubtool.errors import JournalUnreadable
@@ -32,7 +33,6 @@ from hubtool.quantize.verification import Verification
 from hubtool.records import FileHash, Record
 from hubtool.scores.record import ScoreSet
 
-FILE = "optiq/release.json"
 SCORES_FILE = "optiq/scores.json"
 OTHER_TOOL = "another tool"  # when an imported folder does not name its method
 
@@ -118,7 +118,7 @@ class Provenance(Record):
     def of_folder(cls, folder: Path) -> Provenance:
         """What the folder's own file says. Raises JournalUnreadable for a damaged one."""
         try:
-            return cls.read(folder / FILE)
+            return cls.read(folder / PROVENANCE_FILE)
         except JournalUnreadable as error:
             raise JournalUnreadable(
                 error.message,

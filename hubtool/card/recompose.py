@@ -6,10 +6,11 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hubtool.artifact.layout import PROVENANCE_FILE
 from hubtool.base.source import resolve_base
 from hubtool.card.baseline import baseline_facts
 from hubtool.card.compose import CARD_FILE, read_card, scores_in
-from hubtool.card.provenance import FILE, BaselineFacts, CardWish, Provenance
+from hubtool.card.provenance import BaselineFacts, CardWish, Provenance
 from hubtool.card.templates import brand_sha256, template_sha256
 from hubtool.card.write import CardSources, Page, compose_page, lay_out
 from hubtool.console import SILENT, Console
@@ -60,9 +61,9 @@ def recompose(
     that they are compared with. Raises PathNotFound if ``optiq/release.json``
     is missing, and what rendering raises.
     """
-    if not (folder / FILE).is_file():
+    if not (folder / PROVENANCE_FILE).is_file():
         raise PathNotFound(
-            f"{folder} has no {FILE}, which says what it was made from",
+            f"{folder} has no {PROVENANCE_FILE}, which says what it was made from",
             "name its base and its repo with --base and --repo",
         )
     provenance = Provenance.of_folder(folder)
@@ -151,7 +152,7 @@ def _existing(folder: Path) -> str | None:
 
 def _known(folder: Path, console: Console) -> Provenance | None:
     """What the folder's record says; a damaged one is warned about: it is written anew."""
-    if not (folder / FILE).is_file():
+    if not (folder / PROVENANCE_FILE).is_file():
         return None
     try:
         return Provenance.of_folder(folder)

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import ClassVar
 
 from hubtool.artifact.headers import read_headers, weight_files
+from hubtool.artifact.layout import PROVENANCE_FILE
 from hubtool.artifact.stats import ComponentBits, sidecars_among, stats_of_folder
 from hubtool.base.source import Base
 from hubtool.card.compose import CARD_FILE, charts_of, decode_card, figures_of, traits_of
 from hubtool.card.facts import CardFacts, build_facts
 from hubtool.card.provenance import (
-    FILE,
     SCORES_FILE,
     BaselineFacts,
     CardWish,
@@ -135,7 +135,7 @@ class Page:
         found: dict[str, bytes] = {**self.licence_texts, **self.charts, **self.notice}
         if self.scores is not None:
             found[SCORES_FILE] = self.scores.as_text.encode()
-        files = {*_paths(folder), *found, FILE, CARD_FILE}
+        files = {*_paths(folder), *found, PROVENANCE_FILE, CARD_FILE}
         headers = read_headers(folder, (*weight_files(folder), *sidecars_among(files)))
         provenance = dataclasses.replace(
             self.provenance,
@@ -143,7 +143,11 @@ class Page:
             header_bytes={path: header.header_bytes for path, header in headers.items()},
             scores=short_scores(self.scores),
         )
-        return {**found, FILE: provenance.as_text.encode(), CARD_FILE: self.text.encode()}
+        return {
+            **found,
+            PROVENANCE_FILE: provenance.as_text.encode(),
+            CARD_FILE: self.text.encode(),
+        }
 
 
 def compose_page(

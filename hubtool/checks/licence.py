@@ -6,9 +6,10 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
+from hubtool.artifact.layout import PROVENANCE_FILE
 from hubtool.base.lineage import declared_licence
 from hubtool.card.compose import CARD_FILE
-from hubtool.card.provenance import FILE, LicenceFacts, Provenance
+from hubtool.card.provenance import LicenceFacts, Provenance
 from hubtool.checks.interface import CheckSubject, Finding, verdict
 from hubtool.checks.metadata import card_of, unreadable
 from hubtool.errors import RefusedError
@@ -44,7 +45,7 @@ def check(subject: CheckSubject) -> Iterator[Finding]:
     By what the base declares if that was read, else by what the release recorded, else by the
     card's own fields.
     """
-    has_record = (subject.folder / FILE).is_file()
+    has_record = (subject.folder / PROVENANCE_FILE).is_file()
     provenance = Provenance.of_folder(subject.folder) if has_record else None
     declared = subject.declared or (_recorded(provenance) if provenance else (_own(subject),))
     terms: LicenceTerms | None = None
@@ -61,7 +62,9 @@ def check(subject: CheckSubject) -> Iterator[Finding]:
     if terms is not None:
         yield _name(subject, provenance, terms)
     if provenance is None:
-        yield Finding("licence/fields", "skip", f"no {FILE} says which licence the base has")
+        yield Finding(
+            "licence/fields", "skip", f"no {PROVENANCE_FILE} says which licence the base has"
+        )
         return
     yield _fields(subject, provenance.licence)
     yield _files(subject, provenance)
@@ -117,7 +120,7 @@ def _name(subject: CheckSubject, provenance: Provenance | None, terms: LicenceTe
     """Under which name it is, or will be, on the Hub."""
     repo = subject.origin.repo if subject.origin else provenance.repo if provenance else None
     if repo is None:
-        return Finding("licence/name", "skip", f"no {FILE} says which repo this is for")
+        return Finding("licence/name", "skip", f"no {PROVENANCE_FILE} says which repo this is for")
     problem = name_problem(terms, repo.rpartition("/")[2])
     return verdict(
         "licence/name",
@@ -151,7 +154,7 @@ def _fields(subject: CheckSubject, recorded: LicenceFacts) -> Finding:
         theirs = (own.identifiers, own.name, own.link)
         ours = (recorded.identifiers, recorded.name, recorded.link)
         if theirs != ours:
-            wrong.append(f"{FILE} says {label_of(recorded)}, {own.repo} {label_of(own)}")
+            wrong.append(f"{PROVENANCE_FILE} says {label_of(recorded)}, {own.repo} {label_of(own)}")
     return verdict(
         "licence/fields",
         "; ".join(wrong) or None,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from hubtool.artifact.layout import PROVENANCE_FILE
 from hubtool.base.lineage import parents_of
 from hubtool.card.compose import CARD_FILE, has_towers
 from hubtool.card.frontmatter import FrontMatter, split_card
 from hubtool.card.metadata import is_of_the_base
 from hubtool.card.metadata_rules import metadata_problems
-from hubtool.card.provenance import FILE, Provenance
+from hubtool.card.provenance import Provenance
 from hubtool.checks.interface import CheckSubject, Finding, verdict
 
 FINDS = {
@@ -56,7 +57,7 @@ def base_of(subject: CheckSubject) -> tuple[str | None, str | None]:
     """(id, revision) of the base: from its record, the folder's provenance, or the card."""
     if subject.base is not None:
         return subject.base.repo, subject.base.revision
-    if (subject.folder / FILE).is_file():
+    if (subject.folder / PROVENANCE_FILE).is_file():
         known = Provenance.of_folder(subject.folder)
         return known.base_repo, known.base_revision or None
     return next(iter(parents_of(card_of(subject).data)), None), None

@@ -106,12 +106,15 @@ def _folder_source(
     as_is: bool,
 ) -> FolderSource:
     """The folder, once everything that was named is known to be there."""
-    from hubtool.card.provenance import FILE, Provenance
+    from hubtool.artifact.layout import PROVENANCE_FILE
+    from hubtool.card.provenance import Provenance
     from hubtool.card.recompose import Look
     from hubtool.card.templates import load_brand, template_file
     from hubtool.preview.folder import FolderSource
 
-    known = None if as_is or not (folder / FILE).is_file() else Provenance.of_folder(folder)
+    known = (
+        None if as_is or not (folder / PROVENANCE_FILE).is_file() else Provenance.of_folder(folder)
+    )
     template, brand = Look(*look).of(known)
     template_file(template)
     load_brand(brand)

@@ -36,7 +36,8 @@ def push(
 
     from hubtool.checks.run import CheckSubject, require_passed, run_checks
     from hubtool.cli.receipt import print_receipt
-    from hubtool.hub.publish import make_plan, publish
+    from hubtool.hub.plan import make_plan
+    from hubtool.hub.publish import publish
     from hubtool.hub.verify import verify_publish
     from hubtool.records import hash_folder
 

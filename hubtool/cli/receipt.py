@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hubtool.console import Console, format_bytes
-from hubtool.hub.publish import PublishPlan, Receipt
+from hubtool.hub.plan import PublishPlan
+from hubtool.hub.receipt import Receipt
 from hubtool.release.release import ReleaseResult
 
 

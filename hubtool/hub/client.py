@@ -1,4 +1,4 @@
-"""The only door to the Hub: every request, its retries, and the translation of its errors."""
+"""The only door to the Hub: every request goes through here, with its retries."""
 
 from __future__ import annotations
 
@@ -10,38 +10,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from hubtool.base.source import RemoteFile
 from hubtool.console import SILENT, Console
-from hubtool.errors import (
-    BaseGated,
-    HubRejected,
-    HubUnreachable,
-    NotSignedIn,
-    NoWritePermission,
-    QuotaSpent,
-    RemoteMoved,
-    RepoNotFound,
-)
-from hubtool.hub.retry import RETRIED_STATUS, RetryPolicy, was_refused
+from hubtool.errors import HubUnreachable, NotSignedIn, RepoNotFound
+from hubtool.hub.identity import Identity
+from hubtool.hub.retry import RetryPolicy
+from hubtool.hub.translation import headers_of, network_errors, translate
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 T = TypeVar("T")
-
-WRITING_ROLES = frozenset({"contributor", "write", "admin"})
-AGAIN = "run the same command again; what was done is not done again"
-NOBODY_THERE = "start the Hub, or correct its address (--hub, HF_ENDPOINT), then run this again"
-# another thread's failed connection made the client close the session that all share
-_CLOSED = "client has been closed"
-
-
-@dataclasses.dataclass(frozen=True)
-class Identity:
-    """Who the token belongs to. ``any_org``: a local Hub where every organisation is open."""
-
-    name: str
-    orgs: dict[str, str]  # organisation -> role in it
-    token_role: str
-    any_org: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,13 +110,7 @@ class HubClient:
             raise NotSignedIn(
                 f"no token for {self.endpoint}", "run `hf auth login`, or set HF_TOKEN"
             ) from error
-        token = answer.get("auth", {}).get("accessToken", {})
-        return Identity(
-            name=answer["name"],
-            orgs={org["name"]: org.get("roleInOrg", "") for org in answer.get("orgs", [])},
-            token_role=token.get("role", ""),
-            any_org=answer.get("openNamespaces") is True,
-        )
+        return Identity.of_answer(answer)
 
     def require_write(self, repo: str) -> None:
         """Raise NotSignedIn or NoWritePermission unless this token may publish to ``repo``.
@@ -153,21 +124,9 @@ class HubClient:
             self._signed_in = True
             self._require_write_to(repo)
             return
-        me = self.identity
-        org = repo.split("/")[0]
-        if me.token_role == "read":
-            raise NoWritePermission(
-                f"the token of {me.name} may only read", "make a token with the role write"
-            )
-        if org == me.name or me.any_org:
-            return
-        if me.orgs.get(org) not in WRITING_ROLES:
-            role = me.orgs.get(org)
-            raise NoWritePermission(
-                f"{me.name} may not write to {org} ({f'role {role}' if role else 'not a member'})",
-                f"ask an admin of {org} for the role write, or choose another --org",
-            )
-        if self.head(repo) is not None:
+        me, org = self.identity, repo.split("/")[0]
+        me.require_role(org)
+        if not me.owns(org) and self.head(repo) is not None:
             self._require_write_to(repo)
 
     def _require_write_to(self, repo: str) -> None:
@@ -321,86 +280,3 @@ class HubClient:
         )
         hf_raise_for_status(response)
         return response
-
-
-@functools.cache
-def network_errors() -> tuple[type[Exception], ...]:
-    """What a request can raise: the client's HTTP errors and those of its HTTP library."""
-    from huggingface_hub.errors import HfHubHTTPError
-
-    # the HTTP library has changed before; its base class is the parent of the client's own
-    library_error = HfHubHTTPError.__bases__[0]
-    return (library_error, RuntimeError, ConnectionError, TimeoutError)
-
-
-def status_of(error: BaseException) -> int | None:
-    """The HTTP status behind an error, None if no answer came."""
-    seen: BaseException | None = error
-    while seen is not None:
-        response = getattr(seen, "response", None)
-        if response is not None:
-            return int(response.status_code)
-        seen = seen.__cause__
-    return None
-
-
-def headers_of(error: BaseException) -> dict[str, str]:
-    """The answer's headers behind an error; empty if no answer came."""
-    response = getattr(error, "response", None)
-    return dict(getattr(response, "headers", {}))
-
-
-def translate(error: Exception, what: str, hub: str) -> Exception:
-    """Our error for one of the client's; HubUnreachable means that a retry may help.
-
-    A RuntimeError that has no HTTP error behind it is returned as it is: a bug.
-    """
-    from huggingface_hub.errors import (
-        EntryNotFoundError,
-        GatedRepoError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
-    status = status_of(error)
-    text = _first_line(error)
-    if isinstance(error, EntryNotFoundError):
-        return error
-    if isinstance(error, GatedRepoError):
-        return BaseGated(
-            f"could not {what}: the repo is gated and this token has no access",
-            "accept its terms on its page and sign in with that account (`hf auth login`), "
-            "then run the same command again",
-        )
-    if isinstance(error, (RepositoryNotFoundError, RevisionNotFoundError)):
-        return RepoNotFound(
-            f"could not {what}: {text}", "check the id and the revision, and that the token sees it"
-        )
-    if status == 401:
-        return NotSignedIn(f"could not {what}: {text}", "run `hf auth login`, or set HF_TOKEN")
-    if status == 403:
-        return NoWritePermission(f"could not {what}: {text}", "use a token that may write there")
-    if status == 412:
-        return RemoteMoved(f"could not {what}: the repo changed meanwhile", AGAIN)
-    if status == 429:
-        return QuotaSpent(f"could not {what}: {hub} answered 429 ({text})", AGAIN)
-    if status in RETRIED_STATUS:
-        return HubUnreachable(f"could not {what}: {hub} answered {status}", AGAIN)
-    if status is not None:
-        return HubRejected(f"could not {what}: {text} (status {status})", _see_page(status))
-    if isinstance(error, RuntimeError) and error.__cause__ is None and _CLOSED not in text:
-        return error
-    if was_refused(error):
-        return HubUnreachable(f"could not {what}: nothing answers at {hub}", NOBODY_THERE)
-    why = f"{type(error).__name__}: {text}"
-    return HubUnreachable(f"could not {what}: {hub} did not answer ({why})", AGAIN)
-
-
-def _first_line(error: Exception) -> str:
-    message = getattr(error, "server_message", None) or str(error)
-    lines = [line.strip() for line in str(message).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
-
-
-def _see_page(status: int) -> str:
-    return "correct what the Hub names" if status == 400 else "see the message of the Hub"

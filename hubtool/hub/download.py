@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from hubtool.base.source import RemoteFile
 from hubtool.console import Task
 from hubtool.errors import BrokenShard
+from hubtool.records import git_blob_sha1
 
 if TYPE_CHECKING:
     from hubtool.hub.client import HubClient
@@ -89,8 +90,4 @@ def _digest(local: Path, file: RemoteFile) -> str:
     if file.is_lfs:
         with local.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
-    digest = hashlib.sha1(b"blob %d\0" % local.stat().st_size, usedforsecurity=False)
-    with local.open("rb") as stream:
-        while chunk := stream.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+    return git_blob_sha1(local.read_bytes())

@@ -6,9 +6,10 @@ import dataclasses
 import hashlib
 import json
 
+from hubtool.artifact.layout import PROVENANCE_FILE
 from hubtool.errors import HubRejected, RepoNotFound, TagMoved, VerificationFailed
 from hubtool.hub.client import HubClient
-from hubtool.hub.publish import PROVENANCE_FILE, Receipt
+from hubtool.hub.receipt import Receipt
 from hubtool.records import FileHash
 
 

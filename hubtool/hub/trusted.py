@@ -21,6 +21,7 @@ from hubtool.errors import (
     PublisherRepoMissing,
     RepoNotFound,
 )
+from hubtool.hub.translation import status_of
 
 if TYPE_CHECKING:
     from hubtool.hub.client import HubClient
@@ -76,8 +77,6 @@ def keep_token() -> None:
 
 def _explained(error: HubtoolError, repo: str) -> HubtoolError:
     """What a refused exchange means, and what to do about it once."""
-    from hubtool.hub.client import status_of
-
     org, name = repo.split("/")
     trust = f"name this repository and workflow under Settings, Trusted Publishers of {repo}"
     if status_of(error) == 404 or isinstance(error, RepoNotFound):

@@ -9,7 +9,8 @@ from pathlib import Path
 from hubtool.artifact.headers import read_header, read_remote_header
 from hubtool.errors import VerificationFailed
 from hubtool.hub.client import HubClient
-from hubtool.hub.publish import Receipt, same_content
+from hubtool.hub.content import same_content
+from hubtool.hub.receipt import Receipt
 from hubtool.records import FileHash
 
 REMEDY = "run the same command again; if it stays, look at the repo's page"

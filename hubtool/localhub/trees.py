@@ -9,6 +9,7 @@ import posixpath
 from collections.abc import Callable, Iterable, Mapping
 
 from hubtool.localhub.refusal import NO_ENTRY, Refusal
+from hubtool.records import git_blob_sha1
 
 REGULAR_LIMIT_BYTES = 10 * 1024 * 1024  # from here on a file must go by LFS
 SAMPLE_BYTES = 512
@@ -84,11 +85,6 @@ def large(path: str, sha256: str, size: int) -> Entry:
     """The entry of an LFS file of ``size`` bytes."""
     entry = Entry(path, sha256, "", size, True)
     return dataclasses.replace(entry, oid=git_blob_sha1(entry.pointer))
-
-
-def git_blob_sha1(content: bytes) -> str:
-    """The id that git gives to a blob."""
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 def tree_id(tree: Tree) -> str:

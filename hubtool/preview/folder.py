@@ -7,8 +7,9 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from hubtool.artifact.layout import PROVENANCE_FILE
 from hubtool.card.facts import SCORE_CHART, WIDTH_CHART
-from hubtool.card.provenance import FILE, Provenance
+from hubtool.card.provenance import Provenance
 from hubtool.card.recompose import Look, recompose
 from hubtool.card.templates import templates_folder
 from hubtool.card.write import Page
@@ -38,12 +39,12 @@ class FolderSource:
     @property
     def renders(self) -> bool:
         """Whether the card is rendered from facts, not read."""
-        return not self.as_is and (self.folder / FILE).is_file()
+        return not self.as_is and (self.folder / PROVENANCE_FILE).is_file()
 
     @property
     def repo(self) -> ShownRepo:
         """The repo that the provenance names, else one called like the folder."""
-        if (self.folder / FILE).is_file():
+        if (self.folder / PROVENANCE_FILE).is_file():
             return ShownRepo.of_id(Provenance.of_folder(self.folder).repo)
         return ShownRepo(NO_OWNER, self.folder.absolute().name)
 

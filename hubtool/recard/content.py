@@ -7,11 +7,11 @@ import hashlib
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
+from hubtool.artifact.layout import PROVENANCE_FILE
 from hubtool.card.compose import CARD_FILE
-from hubtool.hub.publish import git_blob_sha1
 from hubtool.recard.change import FileChange
 from hubtool.recard.read import RemoteQuant
-from hubtool.recard.select import HUBTOOL_FILE
+from hubtool.records import git_blob_sha1
 
 if TYPE_CHECKING:
     from hubtool.hub.client import HubClient
@@ -54,7 +54,7 @@ def remember(
             quant,
             commit=now_at,
             readme=texts.get(CARD_FILE, quant.readme),
-            release=texts.get(HUBTOOL_FILE, quant.release),
+            release=texts.get(PROVENANCE_FILE, quant.release),
         )
     )
 

@@ -6,12 +6,12 @@ import json
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
+from hubtool.artifact.layout import PROVENANCE_FILE
 from hubtool.card.blocks import find_blocks
 from hubtool.card.compose import CARD_FILE
 from hubtool.card.frontmatter import BYTE_ORDER_MARK, split_card
 from hubtool.card.metadata import LICENCE_KEYS
 from hubtool.recard.change import Change, FileChange, Kind
-from hubtool.recard.select import HUBTOOL_FILE
 
 
 def changes_of(
@@ -36,7 +36,7 @@ def _mark_changes(before: str, after: str) -> Iterator[Change]:
 
 def _file_changes(files: Iterable[FileChange]) -> Iterator[Change]:
     for file in files:
-        if file.path not in (CARD_FILE, HUBTOOL_FILE):
+        if file.path not in (CARD_FILE, PROVENANCE_FILE):
             kind: Kind = "file" if file.path.endswith(".png") else "licence"
             yield Change(kind, f"{file.path}: {'anew' if file.existed else 'new'}")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
+from hubtool.artifact.layout import PROVENANCE_FILE
 from hubtool.card.compose import CARD_FILE, charts_of, with_charts
 from hubtool.card.facts import CardFacts, build_facts
 from hubtool.card.frontmatter import split_card
@@ -38,7 +39,7 @@ from hubtool.licences.declared import HUB_HOME
 from hubtool.licences.notices import missing_lines
 from hubtool.recard.change import FileChange, RepoPlan, Wish
 from hubtool.recard.describe import changes_of
-from hubtool.recard.select import HUBTOOL_FILE, Candidate, Skipped
+from hubtool.recard.select import Candidate, Skipped
 
 if TYPE_CHECKING:
     from hubtool.hub.client import HubClient
@@ -143,10 +144,10 @@ class _Planned:
         """The repo's own, or what its card and metadata tell; rendered with the wished look."""
         known = self._quant.provenance
         if known is not None and known.repo != self._quant.repo:
-            self._warnings.append(f"{HUBTOOL_FILE} was made for {known.repo}: a copied repo")
-        if known is None and HUBTOOL_FILE in self._row.files:
+            self._warnings.append(f"{PROVENANCE_FILE} was made for {known.repo}: a copied repo")
+        if known is None and PROVENANCE_FILE in self._row.files:
             raise StatsDisagree(  # writing it anew would lose what a newer hubtool knew
-                f"its {HUBTOOL_FILE} cannot be read: damaged, or by another version of hubtool",
+                f"its {PROVENANCE_FILE} cannot be read: damaged, or by another version of hubtool",
                 "use that version, or remove the file",
             )
         return dataclasses.replace(
@@ -192,7 +193,7 @@ class _Planned:
             tools=tools_of(made_by),
             git_commit=None,
             git_tag=None,
-            files=(CARD_FILE, HUBTOOL_FILE),
+            files=(CARD_FILE, PROVENANCE_FILE),
         )
 
     def _base_repo(self) -> str:
@@ -236,12 +237,18 @@ class _Planned:
         if self._wish.part == "metadata":
             return []
         charts = [chart.path for chart in (facts.width_chart, facts.score_chart) if chart]
-        owned = {*provenance.files, CARD_FILE, HUBTOOL_FILE, *charts, *(one.path for one in files)}
+        owned = {
+            *provenance.files,
+            CARD_FILE,
+            PROVENANCE_FILE,
+            *charts,
+            *(one.path for one in files),
+        }
         text = dataclasses.replace(provenance, files=tuple(sorted(owned))).as_text
         before = self._quant.release
         if text == before:
             return []
-        return [FileChange(HUBTOOL_FILE, before, text, existed=before is not None)]
+        return [FileChange(PROVENANCE_FILE, before, text, existed=before is not None)]
 
     def _pictures(self, facts: CardFacts) -> list[FileChange]:
         """Charts that are missing, or that show other figures than the facts."""

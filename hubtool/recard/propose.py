@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hubtool.errors import RemoteMoved
 from hubtool.hub.commit import send_commit
-from hubtool.hub.publish import leave_draft
+from hubtool.hub.pull_request import leave_draft
 from hubtool.recard.content import unlike
 from hubtool.recard.journal import Entry
 from hubtool.recard.send import MARK, MOVED, Sending, additions, entry_of, head_of

@@ -23,7 +23,7 @@ from hubtool.artifact.headers import (
     require_safe_path,
 )
 from hubtool.artifact.hub_parameters import hub_parameters
-from hubtool.artifact.layout import INDEX_FILE, VISION_SIDECAR, parse_json_object
+from hubtool.artifact.layout import INDEX_FILE, PROVENANCE_FILE, VISION_SIDECAR, parse_json_object
 from hubtool.artifact.stats import MODE_DEFAULTS, QuantStats, sidecars_among, stats_from_headers
 from hubtool.base.lineage import parents_of
 from hubtool.base.towers import tower_names
@@ -32,7 +32,7 @@ from hubtool.card.facts import ModelTraits
 from hubtool.card.frontmatter import split_card
 from hubtool.card.provenance import SCORES_FILE, Provenance
 from hubtool.errors import JournalUnreadable, RepoNotFound, StatsDisagree
-from hubtool.recard.select import HUBTOOL_FILE, OPTIQ_FILES, Row
+from hubtool.recard.select import OPTIQ_FILES, Row
 from hubtool.records import Record
 from hubtool.scores.record import ScoreSet
 
@@ -76,7 +76,7 @@ def read_quant(hub: HubClient, row: Row) -> RemoteQuant:
     requests raise. A repo without weights has figures of nothing.
     """
     readme = _text(hub, row, "README.md")
-    release = _text(hub, row, HUBTOOL_FILE) if HUBTOOL_FILE in row.files else None
+    release = _text(hub, row, PROVENANCE_FILE) if PROVENANCE_FILE in row.files else None
     provenance = _provenance(release)
     headers = _headers(hub, row, provenance.header_bytes if provenance else {})
     config = _config(hub, row, headers)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
+from hubtool.artifact.layout import PROVENANCE_FILE
 from hubtool.errors import HubtoolError, HubUnreachable, NotSignedIn
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ Maker = Literal["hubtool", "mlx-optiq", "named"]
 
 # what one row of a listing tells, so that less has to be asked of each repo
 FIELDS = ("sha", "siblings", "cardData", "config", "safetensors")
-HUBTOOL_FILE = "optiq/release.json"
 LIST_FROM = 20  # so many named repos of one owner are looked up in one listing
 OPTIQ_FILES = ("optiq/metadata.json", "optiq_metadata.json")
 
@@ -41,7 +41,7 @@ class Row:
     @property
     def maker(self) -> Maker | None:
         """Who made the quant, by the metadata that lies in the repo."""
-        if HUBTOOL_FILE in self.files:
+        if PROVENANCE_FILE in self.files:
             return "hubtool"
         return "mlx-optiq" if any(name in self.files for name in OPTIQ_FILES) else None
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from hubtool.console import Console, format_bytes, redact
 from hubtool.errors import HubtoolError
-from hubtool.hub.publish import PublishPlan, Receipt
+from hubtool.hub.plan import PublishPlan
+from hubtool.hub.receipt import Receipt
 
 
 def set_outputs(values: Mapping[str, str]) -> None:
@@ -91,12 +92,13 @@ def plan_summary(plan: PublishPlan, quant: Path) -> str:
 
 def _figures(quant: Path, files: str | None) -> str:
     """What the quant is, with its charts where they can be reached: below the address ``files``."""
+    from hubtool.artifact.layout import PROVENANCE_FILE
     from hubtool.card.compose import facts_of, scores_in
-    from hubtool.card.provenance import FILE, Provenance
+    from hubtool.card.provenance import Provenance
     from hubtool.card.render import escape_markdown
     from hubtool.card.wording import detail_rows
 
-    if not (quant / FILE).is_file():
+    if not (quant / PROVENANCE_FILE).is_file():
         return ""
     provenance = Provenance.of_folder(quant)
     facts = facts_of(quant, provenance, scores_in(quant))

@@ -12,7 +12,8 @@ import yaml
 from hubtool.base.source import Base
 from hubtool.console import Console
 from hubtool.errors import RemoteMoved, TagMoved
-from hubtool.hub.publish import PublishPlan, Receipt
+from hubtool.hub.plan import PublishPlan
+from hubtool.hub.receipt import Receipt
 from hubtool.hub.tags import published_receipt, released_from, set_tag, tagged_commit
 from hubtool.records import Record, write_whole
 from hubtool.release.journal import Journal, hold

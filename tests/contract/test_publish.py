@@ -12,7 +12,9 @@ import pytest
 from hubtool.console import SILENT
 from hubtool.errors import HubUnreachable, NoWritePermission, RemoteMoved, VerificationFailed
 from hubtool.hub.client import HubClient
-from hubtool.hub.publish import PublishPlan, Receipt, is_published, make_plan, publish
+from hubtool.hub.plan import PublishPlan, make_plan
+from hubtool.hub.publish import publish
+from hubtool.hub.receipt import Receipt, is_published
 from hubtool.hub.retry import RetryPolicy
 from hubtool.hub.verify import verify_publish
 from hubtool.localhub.faults import Fault

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from hubtool.artifact.layout import PROVENANCE_FILE
 from hubtool.artifact.stats import stats_of_folder
 from hubtool.checks.card import check as check_card
 from hubtool.checks.remote import fetch_subject
@@ -22,7 +23,6 @@ from hubtool.recard.planfile import PlanWriter, new_header
 from hubtool.recard.read import read_quant
 from hubtool.recard.select import (
     FIELDS,
-    HUBTOOL_FILE,
     LIST_FROM,
     Candidate,
     Row,
@@ -141,7 +141,7 @@ def test_many_named_repos_of_one_owner_are_looked_up_in_one_listing(bench: Bench
 def test_the_case_of_an_owners_name_does_not_matter(bench: Bench) -> None:
     repo = bench.seed("quant")
     assert isinstance(only(bench.plan(repo, org=bench.hub.org)), RepoPlan)
-    row = Row(repo, "c" * 40, (HUBTOOL_FILE,), {}, {}, {})
+    row = Row(repo, "c" * 40, (PROVENANCE_FILE,), {}, {}, {})
     upper = Selection(bench.hub.org.upper())
     assert isinstance(judged(row, upper, named=False), Candidate)
 
@@ -200,7 +200,7 @@ def test_each_quant_keeps_the_look_that_its_release_names(
 def test_a_quant_whose_look_is_not_here_is_skipped_with_what_would_help(bench: Bench) -> None:
     def ours(folder: Path, repo: str) -> None:
         hubtool_made(folder, repo)
-        release = folder / HUBTOOL_FILE
+        release = folder / PROVENANCE_FILE
         text = release.read_text().replace('"template": "plain"', '"template": "house.md.j2"')
         release.write_text(text)
 
@@ -216,6 +216,6 @@ def test_a_quant_that_names_no_look_gets_the_first(bench: Bench) -> None:
 
 def _look(plan: RepoPlan) -> tuple[str, str]:
     """What the planned ``optiq/release.json`` will say."""
-    release = next(one for one in plan.files if one.path == HUBTOOL_FILE)
+    release = next(one for one in plan.files if one.path == PROVENANCE_FILE)
     found = json.loads(release.after)
     return found["template"], found["brand"]

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from git import Actor, Repo
 
-from hubtool.hub.publish import PublishPlan
+from hubtool.hub.plan import PublishPlan
 from hubtool.localhub.server import RunningHub
 from hubtool.release.github import plan_summary
 from hubtool.release.new_repo import NAME, new_repository

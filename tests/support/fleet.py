@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hubtool.artifact.layout import INDEX_FILE
-from hubtool.card.provenance import FILE, CardWish, LicenceFacts
+from hubtool.artifact.layout import INDEX_FILE, PROVENANCE_FILE
+from hubtool.card.provenance import CardWish, LicenceFacts
 from hubtool.card.templates import brand_sha256, template_sha256
 from hubtool.card.write import lay_out
 from hubtool.localhub.store import Store
@@ -134,9 +134,9 @@ def hubtool_edited(folder: Path, repo: str) -> None:
 def hubtool_older(folder: Path, repo: str) -> None:
     """By a hubtool that noted no header lengths."""
     write_hubtool_quant(folder, repo)
-    release = json.loads((folder / FILE).read_text())
+    release = json.loads((folder / PROVENANCE_FILE).read_text())
     del release["header_bytes"], release["scores"]
-    (folder / FILE).write_text(json.dumps(release))
+    (folder / PROVENANCE_FILE).write_text(json.dumps(release))
 
 
 def optiq_made(folder: Path, repo: str) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from hubtool.errors import JournalUnreadable
 from hubtool.quantize.sensitivity import CalibrationUse, ComponentSensitivity, Sensitivity
-from hubtool.records import FileHash, hash_folder, write_whole
+from hubtool.records import FileHash, git_blob_sha1, hash_folder, write_whole
 
 SENSITIVITY = Sensitivity(
     components=(ComponentSensitivity("model.layers.0.mlp.up_proj", 4096, {"4": 0.1, "8": 0.001}),),
@@ -65,3 +66,9 @@ def test_a_failed_write_names_the_file_that_was_asked_for(tmp_path: Path) -> Non
         with pytest.raises(IsADirectoryError) as caught:
             write_whole(tmp_path / name, "text")
         assert caught.value.filename == str(tmp_path / name)
+
+
+def test_blob_id_is_the_one_that_git_gives(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"some\0bytes\n")
+    done = subprocess.run(["git", "hash-object", tmp_path / "f"], capture_output=True, text=True)
+    assert git_blob_sha1(b"some\0bytes\n") == done.stdout.strip()

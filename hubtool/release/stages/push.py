@@ -8,14 +8,9 @@ from hubtool.artifact.layout import Artifact
 from hubtool.base.source import Base
 from hubtool.card.write import Card
 from hubtool.checks.interface import Findings
-from hubtool.hub.publish import (
-    PublishPlan,
-    Receipt,
-    add_to_collection,
-    is_published,
-    make_plan,
-    publish,
-)
+from hubtool.hub.plan import PublishPlan, make_plan
+from hubtool.hub.publish import add_to_collection, publish
+from hubtool.hub.receipt import Receipt, is_published
 from hubtool.release.manifest import PublishOptions, ReleaseManifest
 from hubtool.release.stage import Context, Stage
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hubtool.artifact.layout import Artifact
-from hubtool.hub.publish import Receipt
+from hubtool.hub.receipt import Receipt
 from hubtool.hub.verify import verify_publish
 from hubtool.release.manifest import ReleaseManifest
 from hubtool.release.stage import Context, Stage

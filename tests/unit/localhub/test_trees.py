@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-from pathlib import Path
-
 import pytest
 
 from hubtool.localhub.refusal import Refusal
@@ -14,7 +11,6 @@ from hubtool.localhub.trees import (
     Entry,
     Put,
     apply,
-    git_blob_sha1,
     ignore_rule,
     large,
     lfs_rule,
@@ -22,6 +18,7 @@ from hubtool.localhub.trees import (
     regular,
     require_path,
 )
+from hubtool.records import git_blob_sha1
 
 
 def file(path: str, content: bytes = b"x") -> Entry:
@@ -29,12 +26,6 @@ def file(path: str, content: bytes = b"x") -> Entry:
 
 
 TREE = {path: file(path) for path in ("a.txt", "logs/1.txt", "logs/old/2.txt", "logs.txt")}
-
-
-def test_blob_id_is_the_one_that_git_gives(tmp_path: Path) -> None:
-    (tmp_path / "f").write_bytes(b"some\0bytes\n")
-    done = subprocess.run(["git", "hash-object", tmp_path / "f"], capture_output=True, text=True)
-    assert git_blob_sha1(b"some\0bytes\n") == done.stdout.strip()
 
 
 def test_lfs_entry_has_the_id_of_its_pointer() -> None:

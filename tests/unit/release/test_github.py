@@ -9,7 +9,8 @@ import pytest
 
 from hubtool.console import Console, keep_secret, redact
 from hubtool.errors import ChecksFailed
-from hubtool.hub.publish import PublishPlan, Receipt
+from hubtool.hub.plan import PublishPlan
+from hubtool.hub.receipt import Receipt
 from hubtool.records import FileHash
 from hubtool.release.github import (
     add_summary,
