@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from hubtool.artifact.identity import weights_sha256
 from hubtool.errors import JournalUnreadable, PathNotFound, SensitivityMismatch
 from hubtool.quantize.choice import DEFAULT_GROUP_SIZE, UNQUANTIZED_BITS, Choice, ChoiceGrid
 from hubtool.quantize.rounding.interface import RoundingName
@@ -58,6 +59,7 @@ class _Measurement(BaseModel):
     dtype: str
     noise_floor: float | None = None
     rounding: RoundingName = "nearest"
+    base_sha256: str | None = None
 
 
 class _Published(BaseModel):
@@ -132,6 +134,23 @@ def restricted(sensitivity: Sensitivity, grid: ChoiceGrid) -> Sensitivity:
     )
 
 
+def require_same_base(sensitivity: Sensitivity, name: str, folder: Path) -> None:
+    """Raise SensitivityMismatch if it says that it was measured on other weights than ``folder``'s.
+
+    ``name`` is of the file or repo. What does not say so may be of any base.
+    """
+    measured = sensitivity.base_sha256
+    if measured is None or measured == (found := weights_sha256(folder)):
+        return
+    raise SensitivityMismatch(
+        f"{name}: base_sha256: measured on weights {measured[:12]}, those in {folder} are "
+        f"{found[:12]}",
+        "name sensitivities of this base, or measure it: leave --sensitivity out",
+        measured=measured,
+        found=found,
+    )
+
+
 def parse_sensitivity(content: bytes, name: str, *, source: str) -> Sensitivity:
     """What the file called ``name`` says: hubtool's own record, or the published form.
 
@@ -180,6 +199,7 @@ def _record(found: _Published, source: str) -> Sensitivity:
         noise_floor=measured.noise_floor if measured else None,
         rounding=measured.rounding if measured else "nearest",
         source=source,
+        base_sha256=measured.base_sha256 if measured else None,
     )
 
 

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from hubtool.artifact.identity import weights_sha256
 from hubtool.console import SILENT, Console
 from hubtool.errors import NothingToQuantize
 from hubtool.quantize.blas import needs_column_major
@@ -71,13 +72,11 @@ class CalibrationUse:
 class Sensitivity(Record):
     """A KL per component and choice: measured, or where ``method`` says so not by us.
 
-    ``static`` figures come from a rule and ``published`` ones from ``source``, a
-    file that does not say how they were measured; both have no calibration.
-    ``group_size`` is the one that keys leave out; ``group_sizes`` are all that
-    were tried. ``reference_reason`` says why the reference is what it is ("bf16
-    needs 15.9 GB, 11.2 GB were free"). ``dtype`` is the arithmetic of the pass.
-    ``noise_floor`` is the KL in nats a token that the arithmetic alone makes.
-    ``rounding`` is the way of rounding whose KL it is.
+    ``static`` figures come from a rule and ``published`` ones from ``source``, a file that does
+    not say how they were measured; both have no calibration. ``group_size`` is the one that keys
+    leave out; ``group_sizes`` are all that were tried. ``reference_reason`` says why the reference
+    is what it is ("bf16 needs 15.9 GB, 11.2 GB were free"). ``dtype`` is the arithmetic of the
+    pass, ``noise_floor`` the KL in nats a token that it alone makes; the KL is of ``rounding``.
     """
 
     schema: ClassVar[int] = 2
@@ -93,6 +92,7 @@ class Sensitivity(Record):
     noise_floor: float | None = None
     rounding: RoundingName = "nearest"
     source: str | None = None  # repo at its commit, or file, that published it
+    base_sha256: str | None = None  # of the weights that were measured, by weights_sha256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -295,4 +295,5 @@ def _result(
         dtype="float32",
         noise_floor=floor,
         rounding=want.rounding,
+        base_sha256=weights_sha256(want.folder),
     )

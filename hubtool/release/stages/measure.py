@@ -13,7 +13,7 @@ from hubtool.console import Console
 from hubtool.quantize.calibration import load_mix
 from hubtool.quantize.choice import UNQUANTIZED_BITS, ChoiceGrid
 from hubtool.quantize.footprint import footprint_of_folder
-from hubtool.quantize.published import read_sensitivity, restricted
+from hubtool.quantize.published import read_sensitivity, require_same_base, restricted
 from hubtool.quantize.rounding.interface import RoundingName
 from hubtool.quantize.sensitivity import Sensitivity, measure_sensitivity
 from hubtool.quantize.static import static_sensitivity
@@ -107,6 +107,7 @@ def sensitivity_of(
     """The sensitivities of the base in ``folder``, from where ``want`` says."""
     if want.sensitivity is not None:
         found = read_sensitivity(want.sensitivity, hub)
+        require_same_base(found, want.sensitivity, folder)
         console.fact("sensitivities from", found.source or want.sensitivity)
         return restricted(found, want.grid) if want.names_choices else found
     if want.method == "static":

@@ -113,6 +113,24 @@ def test_a_stored_budget_is_met_and_the_same_figures_serve_again(folder: Path) -
     assert written.measurement == read_making(folder / "stored").measurement  # type: ignore[union-attr]
 
 
+def test_sensitivities_of_another_base_are_refused(folder: Path, tmp_path: Path) -> None:
+    """In the file of `measure` as in a quant's own; one that says nothing of its base is used."""
+    save_tiny_model(tmp_path / "other", "llama", seed=1)
+    for name in ("sensitivity.json", "quant"):
+        asked = ("quantize", "other", "new", "--sensitivity", str(folder / name))
+        refused = run(*asked, cwd=tmp_path)
+        assert refused.returncode == 2, refused.stderr
+        assert f"{folder / name}: base_sha256: measured on weights " in refused.stderr
+        assert "those in other are" in refused.stderr
+        assert "fix: name sensitivities of this base, or measure it" in refused.stderr
+        assert not (tmp_path / "new").exists()
+    measured = json.loads((folder / "sensitivity.json").read_text())
+    del measured["base_sha256"]
+    (tmp_path / "older.json").write_text(json.dumps(measured))
+    used = run("quantize", "other", "new", "--sensitivity", "older.json", cwd=tmp_path)
+    assert used.returncode == 0, used.stderr
+
+
 def test_nothing_is_measured_by_the_static_rule_and_a_fit_prints_its_sum(folder: Path) -> None:
     done = run(
         *("quantize", "base", "--method", "static", "--fit", "1GB", "--context", "4096"),

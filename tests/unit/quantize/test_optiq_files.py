@@ -42,6 +42,7 @@ MEASURED = Sensitivity(
     reference_reason="bf16 needs about 15.90 GB, 11.20 GB were free",
     calibration=CalibrationUse("c" * 64, ("prose", "code"), 16, 3072),
     dtype="float32",
+    base_sha256="b" * 64,
 )
 # what was planned differs from the bytes: only the bytes may show in per_layer
 PLANNED = Allocation(
@@ -134,6 +135,7 @@ def test_the_sensitivities_are_all_there(quant: Path) -> None:
             "dtype": "float32",
             "noise_floor": None,
             "rounding": "nearest",
+            "base_sha256": "b" * 64,
             "source": None,
         },
         "layers": [

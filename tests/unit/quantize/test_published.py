@@ -9,15 +9,18 @@ from typing import Any
 
 import pytest
 
+from hubtool.artifact.identity import weights_sha256
 from hubtool.errors import PathNotFound, SensitivityMismatch
 from hubtool.quantize.choice import ChoiceGrid
 from hubtool.quantize.published import (
     parse_sensitivity,
     published_form,
     read_sensitivity,
+    require_same_base,
     restricted,
 )
 from hubtool.quantize.sensitivity import CalibrationUse, ComponentSensitivity, Sensitivity
+from tests.support.tiny_models import save_tiny_model
 
 NAME = "model.layers.0.mlp.down_proj"
 THEIRS: dict[str, Any] = {
@@ -49,6 +52,7 @@ OURS = Sensitivity(
     dtype="float32",
     noise_floor=1e-9,
     rounding="gptq",
+    base_sha256="b" * 64,
 )
 
 
@@ -84,6 +88,30 @@ def test_our_own_file_comes_back_whole() -> None:
     back = parse_sensitivity(json.dumps(published).encode(), "x", source="acme/q@1")
     assert back == dataclasses.replace(OURS, source="acme/q@1")
     assert parse_sensitivity(OURS.as_text.encode(), "x", source="") == OURS
+
+
+def test_what_was_measured_on_other_weights_is_refused_and_what_does_not_say_is_not(
+    tmp_path: Path,
+) -> None:
+    own = weights_sha256(save_tiny_model(tmp_path / "base", "llama"))
+    other = save_tiny_model(tmp_path / "other", "llama", seed=1)
+    of_base = dataclasses.replace(OURS, base_sha256=own)
+    require_same_base(of_base, "s.json", tmp_path / "base")
+    require_same_base(dataclasses.replace(OURS, base_sha256=None), "s.json", other)
+    with pytest.raises(SensitivityMismatch) as raised:
+        require_same_base(of_base, "s.json", other)
+    assert raised.value.message.startswith(f"s.json: base_sha256: measured on weights {own[:12]}")
+    assert str(other) in raised.value.message
+    assert raised.value.exit_code == 2
+
+
+def test_a_file_from_before_the_base_was_named_is_read() -> None:
+    for form in (OURS.to_json(), published_form("acme/base", OURS)):
+        before = dict(form)
+        before.pop("base_sha256", None)
+        before.get("hubtool_measurement", {}).pop("base_sha256", None)
+        found = parse_sensitivity(json.dumps(before).encode(), "x", source="")
+        assert (found.base_sha256, found.components) == (None, OURS.components)
 
 
 def test_other_choices_can_be_left_out_but_not_all() -> None:
