@@ -52,7 +52,6 @@ class Run:
     requests: int
     served: int  # bytes
     paced_s: float  # the same requests at the pace that is kept on the real Hub
-    plan_bytes: int = 0
 
 
 def main() -> None:

@@ -105,11 +105,6 @@ class RateBudget:
                 raise InterruptedRun("stopped", RESUME)
             self._sleep(min(left, 1.0))
 
-    def wait_for(self, purse: Purse) -> float:
-        """Seconds until one more may be taken."""
-        with self._lock:
-            return max(0.0, self._wait_for(purse))
-
     def hold(self, purse: Purse, seconds: float) -> None:
         """Nobody takes any for so long: the Hub has said so."""
         with self._lock:

@@ -17,7 +17,6 @@ OrgRole = Literal["no_access", "read", "contributor", "write", "admin"]
 TokenRole = Literal["read", "write"]
 
 ORG_ROLES: tuple[OrgRole, ...] = ("no_access", "read", "contributor", "write", "admin")
-TOKEN_ROLES: tuple[TokenRole, ...] = ("read", "write")
 
 
 @dataclasses.dataclass(frozen=True)

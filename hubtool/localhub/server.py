@@ -134,12 +134,6 @@ def joined_hub(root: Path) -> Iterator[tuple[str, str]]:
             return
 
 
-def find_running(root: Path) -> str | None:
-    """The address of the Hub that serves ``root`` now, whichever process runs it."""
-    found = server_info(root)
-    return found.url if found else None
-
-
 def server_info(root: Path) -> ServerInfo | None:
     """Process, address and token of the Hub that serves ``root``, None if none answers."""
     try:

@@ -12,7 +12,7 @@ from hubtool.artifact.layout import read_json_object
 from hubtool.errors import ManifestInvalid, PathNotFound
 from hubtool.quantize.budget import FLAGS
 from hubtool.quantize.calibration import LEAST_TOKENS
-from hubtool.quantize.choice import SCALE_BITS, UNQUANTIZED_BITS
+from hubtool.quantize.choice import UNQUANTIZED_BITS, Choice
 from hubtool.release.quantize_options import Part, QuantizeOptions
 
 _REPO_ID = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*/[A-Za-z0-9_][A-Za-z0-9_.-]*$"
@@ -128,8 +128,8 @@ class ReleaseManifest(Part):
                 field="publish.name",
             )
         if budget.kind == "stored_bpw":
-            scales = SCALE_BITS / want.group_size
-            fitting = [bits for bits in widths if bits + scales <= budget.amount]
+            stored = {bits: Choice(bits, want.group_size).stored_bits for bits in widths}
+            fitting = [bits for bits in widths if stored[bits] <= budget.amount]
         else:  # the field calls a mix of 5.0 bits a 4-bit quant: by what it is mostly made of
             fitting = [bits for bits in widths if bits < budget.amount]
         return max(fitting, default=min(widths))

@@ -16,7 +16,7 @@ from urllib.request import Request, urlopen
 import pytest
 from huggingface_hub import HfApi
 
-from hubtool.localhub.server import find_running, joined_hub, server_info
+from hubtool.localhub.server import ServerInfo, joined_hub, server_info
 from hubtool.localhub.store import Store
 from tests.support.localhub import CARD, HubSession
 
@@ -85,7 +85,7 @@ def test_killed_server_leaves_a_valid_store(tmp_path: Path) -> None:
     process, said = serve(root, "--fault", "lfs-upload:slow=500000")
     info = server_info(root)
     assert info is not None
-    assert (find_running(root), info.pid) == (said["url"], process.pid)
+    assert (info.url, info.pid) == (said["url"], process.pid)
     api = HfApi(endpoint=info.url, token=Path(said["token_path"]).read_text())
     api.create_repo("org/m")
     api.upload_file(path_or_fileobj=b"1", path_in_repo="a.txt", repo_id="org/m")
@@ -104,7 +104,7 @@ def test_killed_server_leaves_a_valid_store(tmp_path: Path) -> None:
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert list(root.glob("uploads/*")) != []
-    assert find_running(root) is None
+    assert server_info(root) is None
     with Store(root) as store:
         assert list(root.glob("uploads/*")) == []
         assert list(store.tree("org/m")) == [".gitattributes", "a.txt"]
@@ -126,7 +126,7 @@ def test_second_hub_joins_the_first_and_ctrl_c_stops_it(tmp_path: Path) -> None:
     assert (second.returncode, "another process uses this folder" in second.stderr) == (2, True)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=10) == 0
-    assert find_running(root) is None
-    with joined_hub(root) as (url, _):
-        assert find_running(root) == url
-    assert find_running(root) is None
+    assert server_info(root) is None
+    with joined_hub(root) as (url, token):
+        assert server_info(root) == ServerInfo(os.getpid(), url, token)
+    assert server_info(root) is None
