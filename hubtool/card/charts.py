@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from hubtool.artifact.stats import ComponentBits
+from hubtool.artifact.components import ComponentBits
 from hubtool.card.score_chart import CANDIDATE_NAME, draw_scores, notes_on
 from hubtool.card.width_chart import ON_CARD, WHOLE_MAP, draw_widths
 from hubtool.card.width_grid import Cell, Row, Stack, grid_of, plain

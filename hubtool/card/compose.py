@@ -7,14 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from hubtool.artifact.components import ComponentBits
 from hubtool.artifact.headers import tensor_names, weight_files
 from hubtool.artifact.layout import PROVENANCE_FILE, VISION_SIDECAR, read_json_object
-from hubtool.artifact.stats import (
-    ComponentBits,
-    QuantStats,
-    stats_from_headers,
-    stats_of_folder,
-)
+from hubtool.artifact.stats import QuantStats, stats_from_headers, stats_of_folder
 from hubtool.base.towers import tower_names
 from hubtool.card.blocks import MEND_MARKER, Block, find_blocks, torn_markers, torn_words
 from hubtool.card.charts import describe, description_of, draw_scores, draw_widths

@@ -5,7 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from hubtool.artifact.stats import ComponentBits, KeptShare, PartSize, QuantStats, WidthShare
+from hubtool.artifact.components import ComponentBits
+from hubtool.artifact.parts import PartSize
+from hubtool.artifact.shares import KeptShare, WidthShare
+from hubtool.artifact.stats import QuantStats
 from hubtool.card.facts import CardFacts, ModelTraits, build_facts
 from hubtool.card.provenance import BaselineFacts, Provenance, licence_facts
 from hubtool.licences.declared import LicenceTerms

@@ -10,7 +10,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from hubtool.artifact.stats import KeptShare, stats_from_headers
+from hubtool.artifact.shares import KeptShare
+from hubtool.artifact.stats import stats_from_headers
 from hubtool.card.example_parts import (
     BASE,
     REVISION,

@@ -5,14 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
-from hubtool.artifact.stats import (
-    GroupShare,
-    KeptShare,
-    PartSize,
-    QuantStats,
-    WidthShare,
-    group_shares,
-)
+from hubtool.artifact.parts import PartSize
+from hubtool.artifact.shares import GroupShare, KeptShare, WidthShare, group_shares
+from hubtool.artifact.stats import QuantStats
 from hubtool.card.charts import scores_alt, widths_alt
 from hubtool.card.provenance import BaselineFacts, LicenceFacts, Provenance
 from hubtool.quantize.choice import DEFAULT_GROUP_SIZE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from hubtool.artifact.stats import ComponentBits
+from hubtool.artifact.components import ComponentBits
 from hubtool.card.chart_sheet import CARD, INK, SOFT_INK, Box, Sheet, open_sheet
 from hubtool.card.width_grid import Cell, Stack, WidthGrid, grid_of
 

@@ -13,7 +13,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from hubtool.artifact.stats import ComponentBits
+from hubtool.artifact.components import ComponentBits
 from hubtool.quantize.roles import role_of
 
 # what one cell holds: (bits, components), ascending bits; nearly always one pair of count 1

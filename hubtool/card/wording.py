@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hubtool.artifact.stats import GroupShare, PartSize, WidthShare
+from hubtool.artifact.parts import PartSize
+from hubtool.artifact.shares import GroupShare, WidthShare
 from hubtool.card.distance_words import distance_rows, uniform_comparison, uniform_name
 from hubtool.card.facts import CardFacts
 from hubtool.card.phrases import count_words, listed

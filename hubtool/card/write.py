@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from hubtool.artifact.components import ComponentBits
 from hubtool.artifact.headers import read_headers, weight_files
 from hubtool.artifact.layout import PROVENANCE_FILE
-from hubtool.artifact.stats import ComponentBits, sidecars_among, stats_of_folder
+from hubtool.artifact.parts import sidecars_among
+from hubtool.artifact.stats import stats_of_folder
 from hubtool.base.source import Base
 from hubtool.card.compose import CARD_FILE, charts_of, decode_card, figures_of, traits_of
 from hubtool.card.facts import CardFacts, build_facts

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hubtool.artifact.headers import Header, TensorInfo, read_headers, weight_files
-from hubtool.artifact.stats import sidecars_among, stats_of_folder
+from hubtool.artifact.parts import sidecars_among
+from hubtool.artifact.stats import stats_of_folder
 from hubtool.checks.interface import NO_WEIGHTS_HERE, CheckSubject, Finding, verdict
 from hubtool.errors import StatsDisagree
 

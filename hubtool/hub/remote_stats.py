@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from hubtool.artifact.headers import Header, read_remote_header
 from hubtool.artifact.layout import parse_json_object
-from hubtool.artifact.stats import QuantStats, sidecars_among, stats_from_headers
+from hubtool.artifact.parts import sidecars_among
+from hubtool.artifact.stats import QuantStats, stats_from_headers
 from hubtool.base.source import RemoteFile
 from hubtool.errors import PathNotFound
 from hubtool.hub.client import HubClient

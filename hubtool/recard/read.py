@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from hubtool.artifact.components import MODE_DEFAULTS
 from hubtool.artifact.headers import (
     LENGTH_BYTES,
     Header,
@@ -24,7 +25,8 @@ from hubtool.artifact.headers import (
 )
 from hubtool.artifact.hub_parameters import hub_parameters
 from hubtool.artifact.layout import INDEX_FILE, PROVENANCE_FILE, VISION_SIDECAR, parse_json_object
-from hubtool.artifact.stats import MODE_DEFAULTS, QuantStats, sidecars_among, stats_from_headers
+from hubtool.artifact.parts import sidecars_among
+from hubtool.artifact.stats import QuantStats, stats_from_headers
 from hubtool.base.lineage import parents_of
 from hubtool.base.towers import tower_names
 from hubtool.card.compose import experts_of

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
-from hubtool.artifact.stats import ComponentBits
+from hubtool.artifact.components import ComponentBits
 from hubtool.card.chart_sheet import CARD, open_sheet
 from hubtool.card.charts import draw_scores, draw_widths, scores_alt, widths_alt
 from hubtool.card.score_chart import BASELINE, CANDIDATE

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from hubtool.artifact.stats import ComponentBits, QuantStats, stats_of_folder
+from hubtool.artifact.components import ComponentBits
+from hubtool.artifact.stats import QuantStats, stats_of_folder
 from hubtool.errors import StatsDisagree
 from hubtool.quantize.imported import Claims, claims_of_folder, require_claims_true
 from tests.support.toy_weights import packed_linear, safetensors_bytes, write_quant
