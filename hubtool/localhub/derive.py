@@ -11,15 +11,12 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from hubtool.artifact.headers import Header, read_remote_header
-from hubtool.artifact.hub_parameters import SINGLE_FILE, counted_files, hub_parameters
 from hubtool.artifact.layout import INDEX_FILE
 from hubtool.card.frontmatter import FrontMatter, read_yaml, split_card
 from hubtool.card.metadata_rules import RELATIONS, as_list, is_repo_id
-from hubtool.errors import HubtoolError
+from hubtool.localhub.parameter_count import ReadRange, parameter_count
 
 Read = Callable[[str], bytes]
-ReadRange = Callable[[str, int, int], bytes]
 
 README = "README.md"
 CARD_LIMIT_BYTES = 10 * 1024 * 1024  # a card of this size can only be stored as LFS
@@ -58,6 +55,7 @@ def derive(
     card = _card(paths, read, lfs)
     config = _json(paths, read, "config.json")
     data = card.data
+    index = _json(paths, read, INDEX_FILE)
     model_config = _model_config(paths, read, config)
     base_models = _base_models(paths, data, config)
     derived: dict[str, Any] = {
@@ -66,7 +64,7 @@ def derive(
         "library_name": _text(data.get("library_name")),
         "license": data.get("license"),
         "config": model_config,
-        "safetensors": _safetensors(paths, read, read_range, config, sizes or {}),
+        "safetensors": parameter_count(paths, index, config, read_range, sizes or {}),
         "baseModels": base_models,
         "evalResults": list(_eval_results(paths, read)),
     }
@@ -154,56 +152,6 @@ def _chat_template(value: object) -> str | list[dict[str, str]] | None:
         ]
         return named or None
     return _text(value) or None
-
-
-# --- parameter count ---------------------------------------------------------
-
-
-def _safetensors(
-    paths: Sequence[str],
-    read: Read,
-    read_range: ReadRange,
-    config: dict[str, Any],
-    sizes: Mapping[str, int],
-) -> dict[str, Any] | None:
-    """``{parameters, total}``; None if there are no weights or any counted file is broken."""
-    index = _json(paths, read, INDEX_FILE)
-    files = counted_files(paths, index)
-    if not files or not set(files) <= set(paths):
-        return None
-    headers = [_header(path, read_range, sizes.get(path)) for path in files]
-    good = [header for header in headers if header is not None]
-    if len(good) < len(headers):
-        return None
-    metadata = good[0].metadata if files == (SINGLE_FILE,) else index.get("metadata")
-    declared = metadata.get("total_parameters") if isinstance(metadata, Mapping) else None
-    return hub_parameters(good, config, declared).to_json()
-
-
-def _header(path: str, read_range: ReadRange, size: int | None) -> Header | None:
-    def read(start: int, length: int) -> bytes:
-        return read_range(path, start, length)
-
-    try:
-        size = _size(path, read_range) if size is None else size
-        return read_remote_header(read, size, name=path)
-    except HubtoolError:
-        return None
-
-
-def _size(path: str, read_range: ReadRange) -> int:
-    """Size of a file in bytes, found by looking for its last byte."""
-    above = 1
-    while read_range(path, above - 1, 1):
-        above *= 2
-    below = above // 2
-    while above - below > 1:
-        middle = (above + below) // 2
-        if read_range(path, middle - 1, 1):
-            below = middle
-        else:
-            above = middle
-    return below
 
 
 # --- model tree --------------------------------------------------------------

@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
-from hubtool.localhub.derive import derive
-from tests.support.toy_weights import packed_linear, safetensors_bytes
+from tests.support.derived import CONFIG, WEIGHTS, derived
 
-WEIGHTS = safetensors_bytes(
-    {
-        **packed_linear("a", 64, 512, 4),
-        **packed_linear("b", 64, 512, 8),
-        "norm": ("BF16", (256,)),
-    }
-)
-CONFIG = {
-    "model_type": "gemma4",
-    "architectures": ["Gemma4ForConditionalGeneration"],
-    "quantization": {"bits": 4, "group_size": 64, "b": {"bits": 8, "group_size": 64}},
-    "quantization_config": {"bits": 4, "group_size": 64, "b": {"bits": 8, "group_size": 64}},
-    "vocab_size": 256,
-}
 CARD = """---
 license: gemma
 library_name: mlx
@@ -36,6 +20,47 @@ base_model_relation: quantized
 ---
 See https://arxiv.org/abs/2401.12345 and https://huggingface.co/papers/2402.00001.
 """
+WHOLE = {
+    "cardData": {
+        "license": "gemma",
+        "library_name": "mlx",
+        "pipeline_tag": "image-text-to-text",
+        "language": ["en", "no"],
+        "tags": ["mlx", "mixed-precision"],
+        "datasets": ["org/data"],
+        "base_model": "google/gemma-4-E4B-it",
+        "base_model_relation": "quantized",
+    },
+    "pipeline_tag": "image-text-to-text",
+    "library_name": "mlx",
+    "license": "gemma",
+    "config": {
+        "architectures": ["Gemma4ForConditionalGeneration"],
+        "model_type": "gemma4",
+        "quantization_config": {"bits": 4, "group_size": 64},
+        "tokenizer_config": {"eos_token": "</s>", "chat_template": "{{ messages }}"},
+    },
+    "safetensors": {"parameters": {"U32": 65536, "BF16": 256}, "total": 65792},
+    "baseModels": {"relation": "quantized", "models": [{"id": "google/gemma-4-E4B-it"}]},
+    "evalResults": [],
+    "tags": [
+        "mlx",
+        "safetensors",
+        "gemma4",
+        "mixed-precision",
+        "image-text-to-text",
+        "conversational",
+        "en",
+        "no",
+        "dataset:org/data",
+        "arxiv:2401.12345",
+        "arxiv:2402.00001",
+        "base_model:google/gemma-4-E4B-it",
+        "base_model:quantized:google/gemma-4-E4B-it",
+        "license:gemma",
+        "4-bit",
+    ],
+}
 EMPTY: dict[str, Any] = {
     "cardData": {},
     "pipeline_tag": None,
@@ -47,23 +72,6 @@ EMPTY: dict[str, Any] = {
     "evalResults": [],
     "tags": [],
 }
-
-
-def derived(files: dict[str, bytes | str | dict[str, Any]], **options: Any) -> dict[str, Any]:
-    contents = {path: _content(value) for path, value in files.items()}
-
-    def read_range(path: str, start: int, length: int) -> bytes:
-        return contents[path][start : start + length]
-
-    found = derive(sorted(contents), contents.__getitem__, read_range, **options)
-    json.dumps(found, allow_nan=False, ensure_ascii=False).encode()  # the server stores it so
-    return found
-
-
-def _content(value: bytes | str | dict[str, Any]) -> bytes:
-    if isinstance(value, dict):
-        value = json.dumps(value)
-    return value.encode() if isinstance(value, str) else value
 
 
 def test_a_whole_quant() -> None:
@@ -79,47 +87,7 @@ def test_a_whole_quant() -> None:
             },
         }
     )
-    assert found == {
-        "cardData": {
-            "license": "gemma",
-            "library_name": "mlx",
-            "pipeline_tag": "image-text-to-text",
-            "language": ["en", "no"],
-            "tags": ["mlx", "mixed-precision"],
-            "datasets": ["org/data"],
-            "base_model": "google/gemma-4-E4B-it",
-            "base_model_relation": "quantized",
-        },
-        "pipeline_tag": "image-text-to-text",
-        "library_name": "mlx",
-        "license": "gemma",
-        "config": {
-            "architectures": ["Gemma4ForConditionalGeneration"],
-            "model_type": "gemma4",
-            "quantization_config": {"bits": 4, "group_size": 64},
-            "tokenizer_config": {"eos_token": "</s>", "chat_template": "{{ messages }}"},
-        },
-        "safetensors": {"parameters": {"U32": 65536, "BF16": 256}, "total": 65792},
-        "baseModels": {"relation": "quantized", "models": [{"id": "google/gemma-4-E4B-it"}]},
-        "evalResults": [],
-        "tags": [
-            "mlx",
-            "safetensors",
-            "gemma4",
-            "mixed-precision",
-            "image-text-to-text",
-            "conversational",
-            "en",
-            "no",
-            "dataset:org/data",
-            "arxiv:2401.12345",
-            "arxiv:2402.00001",
-            "base_model:google/gemma-4-E4B-it",
-            "base_model:quantized:google/gemma-4-E4B-it",
-            "license:gemma",
-            "4-bit",
-        ],
-    }
+    assert found == WHOLE
 
 
 def test_empty_repo_has_empty_values() -> None:
@@ -217,49 +185,6 @@ def test_licence_list_gives_a_tag_each() -> None:
         ["apache-2.0", "gemma"],
         ["license:apache-2.0", "license:gemma"],
     )
-
-
-def test_sidecar_in_the_index_is_counted_and_its_declared_total_capped() -> None:
-    shard = "model-00001-of-00001.safetensors"
-    sidecar = safetensors_bytes({"vision.w": ("BF16", (100,))})
-    index = {
-        "metadata": {"total_parameters": 10**12},
-        "weight_map": {"a.weight": shard, "vision.w": "optiq_vision.safetensors"},
-    }
-    found = derived(
-        {
-            "config.json": CONFIG,
-            shard: WEIGHTS,
-            "optiq_vision.safetensors": sidecar,
-            "optiq/mtp.safetensors": sidecar,
-            "model.safetensors.index.json": index,
-        }
-    )
-    assert found["safetensors"] == {"parameters": {"U32": 65536, "BF16": 356}, "total": 65892}
-
-
-@pytest.mark.parametrize(
-    "weights",
-    [
-        b"",
-        b"short",
-        WEIGHTS[:-1],
-        WEIGHTS + b"x",
-        b"\xff" * 16,
-        (2).to_bytes(8, "little") + b"[]",
-        (9).to_bytes(8, "little") + b"not json!",
-    ],
-    ids=["empty", "short", "truncated", "longer than told", "huge header", "list", "not JSON"],
-)
-def test_broken_weights_make_the_count_vanish(weights: bytes) -> None:
-    found = derived({"config.json": CONFIG, "model.safetensors": weights})
-    assert found["safetensors"] is None
-
-
-@pytest.mark.parametrize("name", ["absent.safetensors", "../../x.safetensors", "/etc/passwd"])
-def test_index_that_names_a_file_outside_the_repo_makes_the_count_vanish(name: str) -> None:
-    index = {"weight_map": {"a": name}}
-    assert derived({"model.safetensors.index.json": index})["safetensors"] is None
 
 
 GOOD_RESULT = "- dataset: {id: cais/hle, task_id: default}\n  value: 20.9\n  date: 2026-01-01\n"
