@@ -79,8 +79,12 @@ class Task:
 
     def advance(self, amount: float = 1, detail: str = "") -> None:
         """``amount`` more units of the total are done."""
-        self.done += amount
-        self._report(self.done, detail)
+        self.reach(self.done + amount, detail)
+
+    def reach(self, done: float, detail: str = "") -> None:
+        """``done`` units of the total are done."""
+        self.done = done
+        self._report(done, detail)
 
 
 class Console:

@@ -52,13 +52,13 @@ class Checkpoint:
         except (OSError, ValueError, KeyError, TypeError):
             return None  # none yet, or not ours: measuring starts over
 
-    def add(self, sums: Sums) -> None:
-        """One more step is done; the whole state is written before this returns."""
+    def add(self, sums: Sums, steps: int) -> None:
+        """``steps`` more are done; the whole state is written before this returns."""
         for name, widths in sums.items():
             mine = self.sums.setdefault(name, {})
             for bits, value in widths.items():
                 mine[bits] = mine.get(bits, 0.0) + value
-        self.done += 1
+        self.done += steps
         if self.writes:
             write_whole(self.path, json.dumps(self.state()))
 

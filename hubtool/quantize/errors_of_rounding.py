@@ -42,14 +42,30 @@ def _nearest(weight: mx.array, choices: Sequence[Choice]) -> Floats:
 
     exact = as_numpy(weight.astype(mx.float32))
     out: Floats = np.empty((len(choices), *exact.shape), np.float32)
-    for size in {choice.group_size for choice in choices}:
-        groups = exact.reshape(-1, size)
-        extremes = groups.min(axis=1), groups.max(axis=1)
-        for place, choice in enumerate(choices):
-            if choice.group_size == size:
-                errors = out[place].reshape(-1, size)
-                _round(groups, extremes, choice.bits, dtype_name(weight), errors)
+    by_size = _extremes(exact, {choice.group_size for choice in choices})
+    for errors, choice in zip(out, choices, strict=True):
+        groups, into = (array.reshape(-1, choice.group_size) for array in (exact, errors))
+        _round(groups, by_size[choice.group_size], choice.bits, dtype_name(weight), into)
     return out
+
+
+def _extremes(exact: Floats, sizes: set[int]) -> dict[int, tuple[Floats, Floats]]:
+    """The least and the largest of every group, for groups of each of ``sizes``.
+
+    Every size is a multiple of the smallest: its extremes are those of smaller groups.
+    """
+    import numpy as np
+
+    smallest = min(sizes)
+    by_place = np.ascontiguousarray(exact.reshape(-1, smallest).T)  # numpy is slow along short rows
+    low, high = by_place.min(axis=0), by_place.max(axis=0)
+    return {
+        size: (
+            low.reshape(-1, size // smallest).min(axis=1),
+            high.reshape(-1, size // smallest).max(axis=1),
+        )
+        for size in sizes
+    }
 
 
 def _round(

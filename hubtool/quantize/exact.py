@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from hubtool.quantize.batches import Batch, Group, grouped, rows_of
 from hubtool.quantize.components import Component
 from hubtool.quantize.finite import blame_activations, require_finite
-from hubtool.quantize.method import Step, Subject, Sums
+from hubtool.quantize.method import Step, Subject, Sums, Tell
 from hubtool.quantize.nats import ReferenceRows
 from hubtool.quantize.reference import EXACT_TOKENS
 from hubtool.quantize.running import RunningModel, Tape
@@ -24,7 +24,7 @@ from hubtool.quantize.weights import PackedWeight, PlainWeight, StoredWeight
 if TYPE_CHECKING:
     import mlx.core as mx
 
-# Components between two writes of the checkpoint, and shared out among machines.
+# Components between two writes of the checkpoint, for each process.
 STEP_COMPONENTS = 8
 # Largest KL in nats a token between a probe with and without its prefix: rounding is below it.
 SAME_NATS = 1e-6
@@ -49,15 +49,20 @@ class ExactMethod:
             for numbers in _together(subject)
         ]
 
-    def run_step(self, subject: Subject, step: int, team: Team) -> Sums:
+    def run_steps(self, subject: Subject, steps: Sequence[int], team: Team, tell: Tell) -> Sums:
         together = _together(subject)
-        number, place = divmod(step, len(together))
-        group = grouped(subject.windows, EXACT_TOKENS)[number]
-        mine = together[place][team.rank :: team.size]
-        found: Sums = {}
-        for one in mine:
-            found |= self.probe(subject, group, subject.components[one])
-        return team.added(found)
+        groups = grouped(subject.windows, EXACT_TOKENS)
+        probes = [
+            (groups[step // len(together)], subject.components[one])
+            for step in steps
+            for one in together[step % len(together)]
+        ]
+        mine = probes[team.rank :: team.size]
+        found: list[Sums] = []
+        for group, component in mine:
+            found.append(self.probe(subject, group, component))
+            tell(len(found) / len(mine))
+        return team.added(add(found))
 
     def probe_all(
         self,

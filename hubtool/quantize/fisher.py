@@ -22,7 +22,7 @@ from hubtool.quantize.batches import Group, grouped
 from hubtool.quantize.exact import ExactMethod
 from hubtool.quantize.finite import blame_activations, require_finite
 from hubtool.quantize.gradients import Score, Watched, watch
-from hubtool.quantize.method import Step, Subject, Sums
+from hubtool.quantize.method import Step, Subject, Sums, Tell
 from hubtool.quantize.nats import as_numpy, normalised
 from hubtool.quantize.quadratics import quadratic, segments_of
 from hubtool.quantize.reference import STEP_BYTES
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 # Tokens of a step at most: what is measured between two writes of the checkpoint.
 STEP_TOKENS = 4096
-# Tokens that are computed together, and that one of several machines takes at a time.
+# Tokens that are computed together, and that one of several processes takes at a time.
 BATCH_TOKENS = 256
 
 
@@ -56,9 +56,10 @@ class FisherMethod:
             for group in self._groups(subject)
         ]
 
-    def run_step(self, subject: Subject, step: int, team: Team) -> Sums:
-        whole = self._groups(subject)[step]
-        sums, unused = self._share(subject, whole[team.rank :: team.size])
+    def run_steps(self, subject: Subject, steps: Sequence[int], team: Team, tell: Tell) -> Sums:
+        groups = self._groups(subject)
+        whole = tuple(batch for step in steps for batch in groups[step])
+        sums, unused = self._share(subject, whole[team.rank :: team.size], tell)
         sums = team.added(sums)
         without = set.intersection(*map(set, team.gathered(sorted(unused))))
         silent = [
@@ -73,17 +74,19 @@ class FisherMethod:
         require_finite(sums)
         return sums
 
-    def _share(self, subject: Subject, group: Group) -> tuple[Sums, set[str]]:
+    def _share(self, subject: Subject, group: Group, tell: Tell) -> tuple[Sums, set[str]]:
         """What ``group`` adds, and the components that it does not use."""
         sums: Sums = {
             one.name: dict.fromkeys(subject.choices_of(one), 0.0) for one in subject.components
         }
         unused = set(sums)
+        portions = subject.running.block_count + 2  # and what comes before and after the blocks
         subject.running.differentiable(True)
         try:
-            for portion in watch(subject.running, group, _score(subject)):
+            for number, portion in enumerate(watch(subject.running, group, _score(subject)), 1):
                 unused -= {use.component.name for use, _ in portion}
                 _add(subject, portion, sums)
+                tell(min(1.0, number / portions))
         except NotFinite:
             raise _blame(subject, group) from None
         except ValueError as error:  # mlx's, for an operation without a gradient

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from hubtool.quantize.choice import Choice
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hubtool.quantize.team import Team
 
 Sums = dict[str, dict[str, float]]  # component -> choice -> KL summed over positions, in nats
+Tell = Callable[[float], None]  # is given the share (0 to 1) of the steps under way that is done
 
 
 class WeightSource(Protocol):
@@ -64,9 +65,11 @@ class SensitivityMethod(Protocol):
     def steps(self, subject: Subject) -> Sequence[Step]:
         """All steps in order; the same for equal subjects."""
 
-    def run_step(self, subject: Subject, step: int, team: Team) -> Sums:
-        """KL sums that this step adds. Depends on ``subject`` and ``step`` only.
+    def run_steps(self, subject: Subject, steps: Sequence[int], team: Team, tell: Tell) -> Sums:
+        """KL sums that these steps add. Depends on ``subject`` and ``steps`` only.
 
-        Each process of ``team`` computes its share; all get the whole.
-        Raises MeasureFailed naming the component that came out as NaN or infinite.
+        The work of the steps is dealt out to the processes of ``team``; all get the
+        whole. Each holds no more than one step's share at a time if there are as many
+        steps as processes. Raises MeasureFailed naming the component that came out as
+        NaN or infinite.
         """

@@ -30,6 +30,7 @@ from hubtool.quantize.reference import (
 from hubtool.quantize.rounding.gains import Gains, rounding_gains, scaled
 from hubtool.quantize.rounding.interface import RoundingName
 from hubtool.quantize.running import RunningModel
+from hubtool.quantize.steps import run_steps_left
 from hubtool.quantize.team import Team
 from hubtool.quantize.telling import tell_noise, tell_products
 from hubtool.records import Record
@@ -230,17 +231,10 @@ def _measure(
         tuple(tuple(window.tokens) for window in windows),
         want.seed,
     )
-    steps = method.steps(subject)
-    # counted from here, not from the checkpoint: the time left follows this run's rate
-    left = list(enumerate(steps))[checkpoint.done :]
     unit = "tokens" if want.method == "fisher" else "components"
-    with console.task(
-        f"measuring ({want.method})", sum(step.cost for _, step in left), unit
-    ) as task:
-        for number, step in left:
-            checkpoint.add(method.run_step(subject, number, team))
-            task.advance(step.cost, step.title)
-    return noise_floor(subject), rounding_gains(subject, want.rounding)
+    title = f"measuring ({want.method})"
+    run_steps_left(method, subject, checkpoint, console, team, title, unit)
+    return noise_floor(subject), rounding_gains(subject, want.rounding, team)
 
 
 def _running(

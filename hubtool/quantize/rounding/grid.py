@@ -38,7 +38,8 @@ class Grid:
 class GridSearch:
     """The search for all groups of a block of rows at once.
 
-    ``weights`` is (inputs, rows), ``importance`` (inputs,), both float32.
+    ``weights`` is (inputs, rows), ``importance`` (inputs,) or, where it differs from row
+    to row, (inputs, rows); both float32.
     """
 
     def __init__(self, weights: Floats, importance: Floats, choice: Choice, dtype: str) -> None:
@@ -47,7 +48,8 @@ class GridSearch:
         self._top = np.float32(2**choice.bits - 1)
         self._dtype = dtype
         self._weights = weights.reshape(-1, choice.group_size, weights.shape[-1])
-        self._importance = importance.reshape(-1, choice.group_size, 1)
+        rows = importance.shape[1] if importance.ndim > 1 else 1
+        self._importance = importance.reshape(-1, choice.group_size, rows)
         shape = (self._weights.shape[0], self._weights.shape[2])
         self._errors = np.full(shape, np.inf, np.float32)
         self._scales = np.zeros(shape, np.float32)

@@ -47,7 +47,10 @@ def round_by_search(weight: mx.array, choice: Choice, moments: Moments | None) -
 
 
 def searched_errors(weight: mx.array, choice: Choice, importance: Floats) -> Floats:
-    """What :func:`round_by_search` stores minus ``weight``, float32 of shape (inputs, rows)."""
+    """What :func:`round_by_search` stores minus ``weight``, float32 of shape (inputs, rows).
+
+    ``importance`` is that of inputs, or (inputs, rows) where it differs from row to row.
+    """
     block = by_columns(weight)
     levels, grid = _searched(block, importance, choice, dtype_name(weight))
     levels *= grid.scales[:, None]

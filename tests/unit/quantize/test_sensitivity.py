@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -193,14 +194,34 @@ class _StoppingConsole(Console):
 
         @contextmanager
         def stopping() -> Any:
-            def report(_done: float, _detail: str) -> None:
-                self._left -= 1
+            def report(_done: float, detail: str) -> None:
+                self._left -= bool(detail)  # told at the end of a step
                 if not self._left:
                     raise _Stopped
 
             yield Task(1, report)
 
         return stopping()
+
+
+@dataclasses.dataclass
+class _NotedTask:
+    total: float
+    told: list[tuple[float, str]] = dataclasses.field(default_factory=list)
+
+
+class _NotingConsole(Console):
+    """Keeps what tasks tell."""
+
+    def __init__(self) -> None:
+        super().__init__("plain", stderr=io.StringIO())
+        self.tasks: list[_NotedTask] = []
+
+    @contextlib.contextmanager
+    def task(self, title: str, total: float, unit: str = "") -> Iterator[Task]:
+        noted = _NotedTask(total)
+        self.tasks.append(noted)
+        yield Task(total, lambda done, detail: noted.told.append((done, detail)))
 
 
 @pytest.mark.parametrize("method", ["fisher", "exact"])
@@ -221,8 +242,25 @@ def test_a_resumed_run_ends_with_the_same_bits(
         measure(models("tied"), console=_StoppingConsole(2), **options)
     state = json.loads((tmp_path / "measure.json").read_text())
     assert state["done"] == 2
-    assert measure(models("tied"), **options) == whole
+    told = io.StringIO()
+    assert measure(models("tied"), console=Console("plain", stderr=told), **options) == whole
+    assert re.search(r"going on after 2 of \d+ steps", told.getvalue())
     assert json.loads((tmp_path / "measure.json").read_text())["done"] > 2
+
+
+@pytest.mark.parametrize("method", ["fisher", "exact"])
+def test_progress_is_told_within_a_step(
+    models: Callable[[str], Path], measure: Measure, method: str
+) -> None:
+    console = _NotingConsole()
+    measure(models("tied"), method=method, candidate_bits=(4,), console=console)
+    (task,) = console.tasks
+    within = [done for done, detail in task.told if not detail]
+    ends = [done for done, detail in task.told if detail]
+    assert len(ends) == (1 if method == "fisher" else 2)  # 15 components are two steps of exact
+    assert len(within) > 2 * len(ends)
+    assert [done for done, _ in task.told] == sorted(done for done, _ in task.told)
+    assert ends[-1] == task.total
 
 
 def test_a_checkpoint_of_other_inputs_is_not_used(

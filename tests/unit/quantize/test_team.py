@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -26,20 +28,43 @@ def test_sums_are_added_without_loss_whoever_has_them() -> None:
     assert add(parts) == {"a": {"4": 1.0}, "b": {"4": 2.0}}
 
 
-@pytest.mark.parametrize("method", ["fisher", "exact"])
-def test_two_processes_find_what_one_does(tmp_path: Path, method: str) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux opens the other end of a pipe")
+def test_whoever_started_a_team_is_not_asked_to_write() -> None:
+    """``mlx.launch`` selects on our standard input, and would spin on a pipe with room."""
+    code = "from hubtool.quantize.team import join_team; join_team(); print('joined', flush=True)"
+    code += "; import time; time.sleep(60)"
+    environment = {**os.environ, "MLX_RANK": "0"}  # and no hosts: mlx makes a team of one
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=pipe, stdout=pipe, env=environment
+    ) as child:
+        try:
+            assert child.stdin is not None
+            assert child.stdout is not None
+            assert select.select([], [child.stdin], [], 0)[1], "a new pipe has room"
+            assert child.stdout.readline() == b"joined\n"
+            assert select.select([], [child.stdin], [], 0.2)[1] == []
+        finally:
+            child.kill()
+
+
+@pytest.mark.parametrize(("method", "tokens"), [("fisher", 4500), ("exact", 600)])
+def test_two_processes_find_what_one_does(tmp_path: Path, method: str, tokens: int) -> None:
+    """Both methods have more than one step for that many tokens: each process takes its own."""
     model = save_tiny_model(tmp_path / "model", "moe")
     command = [
         "measure",
         str(model),
         "--tokens",
-        "600",
+        str(tokens),
         "--method",
         method,
-        "--rounding",
-        "nearest",
+        "--candidate-bits",
+        "4",
+        "--group-sizes",
+        "64",
+        "--out",
     ]
-    command += ["--candidate-bits", "4", "--group-sizes", "64", "--out"]
     script = Path(sys.executable).parent / "hubtool"
     launched = [sys.executable, "-c", LAUNCH, "-n", "2", "--python", sys.executable, str(script)]
     for prefix, out in (([str(script)], "one.json"), (launched, "two.json")):

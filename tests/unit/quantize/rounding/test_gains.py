@@ -46,3 +46,16 @@ def test_a_run_that_is_taken_up_again_ends_with_the_same_figures(tmp_path: Path)
     measured(model, tmp_path, "nearest")
     again = measured(model, tmp_path, "search")
     assert dataclasses.asdict(again) == dataclasses.asdict(fresh)
+
+
+def test_the_factors_do_not_depend_on_what_is_searched_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Processes of a team have other components side by side than one alone."""
+    model = save_tiny_model(tmp_path / "model", "tied")
+    together = measured(model, tmp_path, "search")
+    monkeypatch.setattr("hubtool.quantize.rounding.gains.TOGETHER", 1)
+    for one, other in zip(
+        together.components, measured(model, tmp_path, "search").components, strict=True
+    ):
+        assert other.kl == pytest.approx(one.kl, rel=1e-9), one.name
