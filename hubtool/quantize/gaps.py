@@ -104,6 +104,10 @@ def _unspent(sensitivity: Sensitivity, allocation: Allocation) -> str | None:
         return None
     widths = [bits for bits in allocation.candidate_bits if bits != UNQUANTIZED_BITS]
     left = f"{allocation.unspent_share:.1%} of the budget stays unspent: "
+    if len(widths) == 1:
+        wider = UNQUANTIZED_BITS in allocation.candidate_bits
+        more = "16 does not fit into it" if wider else "--candidate-bits names wider ones"
+        return left + f"{widths[0]} bit is the only width to choose from; {more}"
     if _all_widest(sensitivity, allocation):
         why = f"every component has the widest width there is, {max(widths)} bit"
         keep = "; with 16 among --candidate-bits some would stay unquantized"

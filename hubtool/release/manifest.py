@@ -135,6 +135,12 @@ class ReleaseManifest(Part):
         return max(fitting, default=min(widths))
 
     @property
+    def as_text(self) -> str:
+        """What was given, as YAML: a field that was left to its default is left out here too."""
+        given = self.model_dump(mode="json", exclude_unset=True)
+        return yaml.safe_dump(given, sort_keys=False)
+
+    @property
     def target_repo(self) -> str:
         """Full id of the quant."""
         return f"{self.publish.org}/{self.publish.name or self.default_name}"

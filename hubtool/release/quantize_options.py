@@ -20,7 +20,7 @@ from hubtool.quantize.choice import (
 )
 from hubtool.quantize.rounding.interface import DEFAULT_ROUNDING, RoundingName
 
-# what decides a measurement and nothing else; a manifest with every default filled in has them too
+# what decides a measurement and nothing else; a default that is written out is no wish
 MEASURING = ("method", "reference", "seed")
 
 

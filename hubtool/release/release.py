@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
 from hubtool.base.source import Base
 from hubtool.console import Console
 from hubtool.errors import RemoteMoved, TagMoved
@@ -101,8 +99,7 @@ def release(
                 return ReleaseResult(
                     revision, work.quant, published, None, False, work.root / RECEIPT
                 )
-        effective = manifest.model_dump(mode="json")
-        write_whole(work.root / "manifest.yaml", yaml.safe_dump(effective, sort_keys=False))
+        write_whole(work.root / "manifest.yaml", manifest.as_text)
         context = Context(work=work, hub=hub, console=console, records={}, git=git)
         journal = Journal(work.root)
         before = journal.last(Push.name)

@@ -89,6 +89,19 @@ def test_a_budget_that_the_widths_cannot_spend_is_told_with_the_reason() -> None
 
 
 @pytest.mark.parametrize(
+    ("bits", "more"),
+    [((4,), "--candidate-bits names wider ones"), ((4, 16), "16 does not fit into it")],
+)
+def test_one_width_is_told_as_the_only_one(bits: tuple[int, ...], more: str) -> None:
+    measured = dataclasses.replace(
+        sensitivity([ComponentSensitivity("a", 6400, {"4": 0.5})], (4,)), candidate_bits=bits
+    )
+    assert said(measured, target_bpw=5.0) == (
+        f"20.0% of the budget stays unspent: 4 bit is the only width to choose from; {more}",
+    )
+
+
+@pytest.mark.parametrize(
     ("method", "rounding", "words"),
     [
         ("fisher", "search", ("the sensitivities are of rounding by nearest; weights are rounded "

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from benchmarks.quants import text_flags
 from hubtool.errors import ManifestInvalid, PathNotFound
 from hubtool.quantize.budget import BudgetWish
-from hubtool.quantize.choice import DEFAULT_CHOICES
+from hubtool.quantize.choice import DEFAULT_CHOICES, Asked
 from hubtool.quantize.rounding.interface import ROUNDINGS
 from hubtool.release.lockfile import pinned, remember_pin
 from hubtool.release.manifest import load_manifest
@@ -64,6 +65,17 @@ def test_rounding_reads_text_too_and_defaults_written_out_are_no_wish() -> None:
     assert load_manifest(None, {**FLAGS, "quantize": rounded}).quantize.calibration_tokens == 512
     whole = load_manifest(None, {**FLAGS, "quantize": {"sensitivity": "a/b"}})
     assert load_manifest(None, whole.model_dump(mode="json")).quantize == whole.quantize
+
+
+def test_the_record_of_a_manifest_holds_what_was_given_and_nothing_else(tmp_path: Path) -> None:
+    given = {**FLAGS, "quantize": {"stored_bpw": 5.0, "candidate_bits": [4, 8]}}
+    manifest = load_manifest(None, given)
+    record = tmp_path / "manifest.yaml"
+    record.write_text(manifest.as_text)
+    assert yaml.safe_load(record.read_text()) == given
+    again = load_manifest(record, {})
+    assert (again, again.quantize.asked) == (manifest, Asked(bits=(4, 8)))
+    assert not load_manifest(None, FLAGS).quantize.asked
 
 
 @pytest.mark.parametrize("rounding", ROUNDINGS)
