@@ -134,7 +134,7 @@ def refuse_idle_flags(context: typer.Context, *, sensitivity: str | None) -> Non
     """Raise ManifestInvalid for flags of a measurement that --sensitivity leaves out."""
     idle = given_flags(context, ("method", "reference", "seed"))
     if sensitivity is not None and idle:
-        from hubtool.release.quantize_options import idle_beside
+        from hubtool.release.wrong_setting import idle_beside
 
         raise idle_beside(idle, "--sensitivity")
 

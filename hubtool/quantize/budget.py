@@ -7,7 +7,7 @@ import re
 from typing import Literal
 
 from hubtool.console import format_bytes
-from hubtool.errors import BudgetImpossible, ManifestInvalid
+from hubtool.errors import BudgetImpossible
 
 BudgetKind = Literal["target_bpw", "stored_bpw", "max_size", "fit"]
 FLAGS: dict[BudgetKind, str] = {
@@ -111,36 +111,29 @@ def wish_of(
     fit: str | None,
     context: int,
 ) -> BudgetWish:
-    """The one budget that was named, or the default. Raises ManifestInvalid for more than one."""
+    """The one budget that was named, or the default. Raises ValueError for a size that is none."""
     asked: dict[BudgetKind, float] = {}
     if target_bpw is not None:
         asked["target_bpw"] = target_bpw
     if stored_bpw is not None:
         asked["stored_bpw"] = stored_bpw
     if max_size is not None:
-        asked["max_size"] = parse_size(max_size, FLAGS["max_size"])
+        asked["max_size"] = parse_size(max_size)
     if fit is not None:
-        asked["fit"] = parse_size(fit, FLAGS["fit"], binary=True)
-    if len(asked) > 1:
-        named = " and ".join(FLAGS[kind] for kind in asked)
-        raise ManifestInvalid(
-            f"{named}: only one budget can be kept to", "name one of them", field=next(iter(asked))
-        )
+        asked["fit"] = parse_size(fit, binary=True)
     kind, amount = next(iter(asked.items()), ("target_bpw", DEFAULT_TARGET_BPW))
     return BudgetWish(kind, amount, context)
 
 
-def parse_size(text: str, flag: str, *, binary: bool = False) -> int:
-    """``5GB``, ``4.7 GiB``, ``900MB`` in bytes. Raises ManifestInvalid naming ``flag``.
+def parse_size(text: str, *, binary: bool = False) -> int:
+    """``5GB``, ``4.7 GiB``, ``900MB`` in bytes. Raises ValueError for anything else.
 
     With ``binary`` GB means GiB: a Mac sold with 16 GB has 16 x 2^30 bytes.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?i?b)", text.strip(), re.IGNORECASE)
     unit = match[2].upper() if match else ""
     if match is None or unit not in _UNITS or float(match[1]) == 0:
-        raise ManifestInvalid(
-            f"{flag}: {text!r} is no size", f"write a number and a unit: {flag} 16GB", field=flag
-        )
+        raise ValueError("a size is a number and a unit, such as 16GB")
     if binary and "I" not in unit and len(unit) == 2:
         unit = f"{unit[0]}I{unit[1]}"
     return int(float(match[1]) * _UNITS[unit])

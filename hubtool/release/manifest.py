@@ -14,6 +14,7 @@ from hubtool.quantize.budget import FLAGS
 from hubtool.quantize.calibration import LEAST_TOKENS
 from hubtool.quantize.choice import UNQUANTIZED_BITS, Choice
 from hubtool.release.quantize_options import Part, QuantizeOptions
+from hubtool.release.wrong_setting import Settings
 
 _REPO_ID = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*/[A-Za-z0-9_][A-Za-z0-9_.-]*$"
 
@@ -162,7 +163,7 @@ FILE_FIELDS = (
 def load_manifest(file: Path | None, flags: dict[str, Any]) -> ReleaseManifest:
     """The manifest of ``file`` with ``flags`` laid over it (nested dicts; None means not given).
 
-    Raises PathNotFound for a missing file, ManifestInvalid naming file and field.
+    Raises PathNotFound for a missing file, ManifestInvalid naming file and field, or the flag.
     """
     data: dict[str, Any] = {}
     if file is not None:
@@ -188,7 +189,7 @@ def load_manifest(file: Path | None, flags: dict[str, Any]) -> ReleaseManifest:
     try:
         return ReleaseManifest.model_validate(merged)
     except ValidationError as error:
-        raise _invalid(error, f"{file}: " if file else "") from error
+        raise Settings("hubtool release", flags, file).invalid(error) from error
 
 
 def check_quantize_options(command: str, **options: Any) -> QuantizeOptions:
@@ -196,19 +197,7 @@ def check_quantize_options(command: str, **options: Any) -> QuantizeOptions:
     try:
         return QuantizeOptions.model_validate(options)
     except ValidationError as error:
-        raise _invalid(error, "", command) from error
-
-
-def _invalid(
-    error: ValidationError, where: str, command: str = "hubtool release"
-) -> ManifestInvalid:
-    first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"])
-    return ManifestInvalid(
-        f"{where}{field}: {first['msg']} (found {first.get('input')!r})",
-        f"correct {field}; `{command} --help` lists every field",
-        field=field,
-    )
+        raise Settings(command, options).invalid(error) from error
 
 
 def _forget_budget(data: dict[str, Any], flags: dict[str, Any]) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
-from hubtool.errors import ManifestInvalid
-from hubtool.quantize.budget import DEFAULT_CONTEXT, DEFAULT_TARGET_BPW, BudgetWish, wish_of
+from hubtool.quantize.budget import (
+    DEFAULT_CONTEXT,
+    DEFAULT_TARGET_BPW,
+    FLAGS,
+    BudgetWish,
+    parse_size,
+    wish_of,
+)
 from hubtool.quantize.calibration import LEAST_TOKENS
 from hubtool.quantize.choice import (
     DEFAULT_CHOICES,
@@ -19,6 +25,7 @@ from hubtool.quantize.choice import (
     ChoiceGrid,
 )
 from hubtool.quantize.rounding.interface import DEFAULT_ROUNDING, RoundingName
+from hubtool.release.wrong_setting import TOGETHER
 
 # what decides a measurement and nothing else; a default that is written out is no wish
 MEASURING = ("method", "reference", "seed")
@@ -89,23 +96,33 @@ class QuantizeOptions(Part):
             raise ValueError("widths must be taken from 2, 3, 4, 5, 6, 8, and 16 beside these")
         return widths
 
+    @field_validator("max_size", "fit")
+    @classmethod
+    def _a_size(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_size(value)  # raises ValueError
+        return value
+
     @model_validator(mode="after")
     def _one_budget(self) -> Self:
-        assert self.budget  # raises ManifestInvalid for two, and for a size that is none
+        named = [kind for kind in FLAGS if getattr(self, kind) is not None]
+        if len(named) > 1:
+            raise PydanticCustomError(TOGETHER, "only one budget can be kept to", {"fields": named})
         return self
 
     @model_validator(mode="after")
     def _nothing_idle(self) -> Self:
         if self.sensitivity is None and self.method != "static":
             return self
-        beside = "method: static" if self.sensitivity is None else "sensitivity"
-        idle = [name for name in MEASURING if name != beside.partition(":")[0]]
+        beside, value = ("method", "static") if self.sensitivity is None else ("sensitivity", "")
+        idle = [name for name in MEASURING if name != beside]
         if self.rounding == "nearest":  # other ways read the text too
             idle += ["calibration", "calibration_tokens"]
         fields = type(self).model_fields
         changed = [name for name in idle if getattr(self, name) != fields[name].default]
         if changed:
-            raise idle_beside(changed, beside)
+            context = {"fields": changed, "beside": beside, "value": value}
+            raise PydanticCustomError(TOGETHER, "nothing is measured then", context)
         return self
 
     @property
@@ -145,13 +162,3 @@ class QuantizeOptions(Part):
             self.candidate_bits if "candidate_bits" in named else (),
             tuple(sorted(sizes & set(self.grid.group_sizes))),
         )
-
-
-def idle_beside(idle: Sequence[str], beside: str) -> ManifestInvalid:
-    """The error for settings of a measurement where nothing is measured."""
-    named = " and ".join(idle)
-    return ManifestInvalid(
-        f"{named} beside {beside}: nothing is measured then",
-        f"leave {named} out, or {beside}",
-        field=idle[0],
-    )

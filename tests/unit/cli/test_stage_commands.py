@@ -212,7 +212,9 @@ def test_on_github_each_failed_check_is_an_annotation_at_its_file(folder: Path) 
     ("arguments", "words"),
     [
         (("measure", "nowhere"), "config.json"),
-        (("measure", "base", "--candidate-bits", "4,7"), "widths must be taken from"),
+        (("measure", "base", "--candidate-bits", "4,7"), "--candidate-bits: widths must be taken"),
+        (("measure", "base", "--group-sizes", "32,65"), "--group-sizes: Input should be 32, 64 or"),
+        (("quantize", "base", "new", "--target-bpw", "-1"), "correct --target-bpw; `hubtool quant"),
         (("quantize", "base", "quant"), "exists already"),
         (("quantize", "base", "new", "--sensitivity", "none.json"), "run `hubtool measure` first"),
         (

@@ -39,25 +39,47 @@ def test_a_budget_among_the_flags_replaces_the_files(tmp_path: Path) -> None:
     assert load_manifest(file, asked).quantize.budget == BudgetWish("stored_bpw", 5.0)
     assert load_manifest(file, {}).quantize.budget == BudgetWish("target_bpw", 6.0)
     file.write_text("base: a/b\npublish: {org: me}\nquantize: {fit: 16GB, max_size: 5GB}\n")
-    with pytest.raises(ManifestInvalid, match="--max-size and --fit: only one budget"):
+    with pytest.raises(ManifestInvalid) as caught:
         load_manifest(file, {})
+    assert caught.value.message == (
+        f"{file}: quantize.max_size and quantize.fit: only one budget can be kept to"
+    )
+    with pytest.raises(ManifestInvalid, match=r"^--target-bpw and --fit: only one budget"):
+        load_manifest(file, {"quantize": {"fit": "16GB", "target_bpw": 5.0}})
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"sensitivity": "a/b", "method": "exact"}, "method beside sensitivity"),
-        ({"sensitivity": "a/b", "reference": "bf16", "seed": 1}, "reference and seed beside sens"),
-        ({"method": "static", "seed": 1}, "seed beside method: static"),
+        ({"sensitivity": "a/b", "method": "exact"}, "--method beside --sensitivity"),
+        (
+            {"sensitivity": "a/b", "reference": "bf16", "seed": 1},
+            "--reference and --seed beside --sens",
+        ),
+        ({"method": "static", "seed": 1}, "--seed beside --method static"),
         (
             {"sensitivity": "a/b", "rounding": "nearest", "calibration_tokens": 512},
-            "calibration_tokens beside sensitivity",
+            "--calibration-tokens beside --sensitivity",
         ),
     ],
 )
 def test_how_to_measure_is_refused_where_nothing_is_measured(options: dict, words: str) -> None:
     with pytest.raises(ManifestInvalid, match=f"^{words}.*: nothing is measured then"):
         load_manifest(None, {**FLAGS, "quantize": options})
+
+
+def test_of_a_flag_and_a_field_that_do_not_go_together_each_has_its_own_name(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "r.yaml"
+    file.write_text("base: a/b\npublish: {org: me}\nquantize: {method: static}\n")
+    with pytest.raises(ManifestInvalid) as caught:
+        load_manifest(file, {"quantize": {"seed": 3}})
+    assert caught.value.message.startswith("--seed beside quantize.method: static: nothing")
+    file.write_text("base: a/b\npublish: {org: me}\nquantize: {seed: 3}\n")
+    with pytest.raises(ManifestInvalid) as caught:
+        load_manifest(file, {"quantize": {"method": "static"}})
+    assert caught.value.message.startswith(f"{file}: quantize.seed beside --method static: nothing")
 
 
 def test_rounding_reads_text_too_and_defaults_written_out_are_no_wish() -> None:
@@ -91,7 +113,9 @@ def test_the_quality_benchmark_names_no_text_where_none_is_read(rounding: str) -
 def test_a_comparison_is_worth_it_or_left_out(tokens: int) -> None:
     for fine in (0, 48):
         assert load_manifest(None, {**FLAGS, "verification": {"tokens": fine}})
-    with pytest.raises(ManifestInvalid, match=r"verification\.tokens: .*must be 0, or 48 or more"):
+    with pytest.raises(
+        ManifestInvalid, match=r"^--verify-tokens: must be 0, or 48 or more \(found"
+    ):
         load_manifest(None, {**FLAGS, "verification": {"tokens": tokens}})
 
 
@@ -188,6 +212,45 @@ def test_a_bad_field_is_named(flags: dict, field: str) -> None:
     with pytest.raises(ManifestInvalid) as caught:
         load_manifest(None, flags)
     assert caught.value.details["field"] == field
+
+
+@pytest.mark.parametrize(
+    ("flags", "name"),
+    [
+        ({"base": "no-slash", "publish": {"org": "me"}}, "BASE"),
+        ({"base": "a/b", "publish": {}}, "--org"),
+        ({**FLAGS, "quantize": {"group_sizes": (32, 48)}}, "--group-sizes"),
+        ({**FLAGS, "quantize": {"target_bpw": -1.0}}, "--target-bpw"),
+        ({**FLAGS, "quantize": {"fit": "16"}}, "--fit"),
+        ({**FLAGS, "publish": {"org": "me", "gate": "closed"}}, "--gate"),
+    ],
+)
+def test_a_bad_flag_is_named_as_it_was_written(flags: dict, name: str) -> None:
+    with pytest.raises(ManifestInvalid) as caught:
+        load_manifest(None, flags)
+    assert caught.value.message.startswith(f"{name}: ")
+    assert caught.value.remedy == f"correct {name}; `hubtool release --help` shows what it takes"
+
+
+@pytest.mark.parametrize(
+    ("part", "field"),
+    [
+        ("publish: {}", "publish.org"),
+        ("publish: {org: me}\nquantize: {group_sizes: [32, 48]}", "quantize.group_sizes.1"),
+        ("publish: {org: me}\nquantize: {max_size: 5}", "quantize.max_size"),
+        ("publish: {org: me}\nquantize: {max_size: 5 XB}", "quantize.max_size"),
+        ("publish: {org: me}\nquantise: {}", "quantise"),
+    ],
+)
+def test_a_bad_field_of_a_file_is_named_with_the_file(
+    tmp_path: Path, part: str, field: str
+) -> None:
+    file = tmp_path / "r.yaml"
+    file.write_text(f"base: a/b\n{part}\n")
+    with pytest.raises(ManifestInvalid) as caught:
+        load_manifest(file, {"quantize": {"seed": 1}})
+    assert caught.value.message.startswith(f"{file}: {field}: ")
+    assert caught.value.remedy == f"correct {field}; docs/reference/manifest.md lists every field"
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
