@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from hubtool.artifact.layout import read_json_object
 from hubtool.base.architecture import is_known
@@ -53,9 +52,10 @@ def check(subject: CheckSubject) -> Iterator[Finding]:
 
 def _too_large(subject: CheckSubject) -> Finding | None:
     """Stock mlx-lm holds all weights: a machine that cannot is no reason to fail the quant."""
+    from hubtool.quantize.loading import weight_bytes
     from hubtool.quantize.reference import free_bytes
 
-    need, free = 2 * _weights_bytes(subject.folder), free_bytes()
+    need, free = 2 * weight_bytes(subject.folder), free_bytes()
     if need <= free:
         return None
     reason = (
@@ -130,7 +130,3 @@ def _near_base(subject: CheckSubject) -> Finding:
         f"KL to the base is {kl:.3f} nats a token on {KL_TOKENS} tokens (bound {KL_BOUND:g})",
         "the quant is broken: convert it again, and compare the base's files with the Hub's",
     )
-
-
-def _weights_bytes(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.glob("*.safetensors"))

@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from hubtool.cli.card_options import (
+    AcceptLicenceOption,
+    BaselineScoresOption,
+    OverwriteEditedOption,
+    ScoresOption,
+)
 from hubtool.cli.options import HubOption, JsonOption, no_folder, require_parent
 from hubtool.cli.output import open_console
 from hubtool.cli.preview import preview
@@ -69,16 +75,9 @@ def render(
     repo: Annotated[
         str | None, typer.Option(help="Repo that the quant will be published as, ORG/NAME.")
     ] = None,
-    accept_licence: Annotated[
-        list[str] | None,
-        typer.Option(help="A licence with limits that you have read; repeatable.", metavar="ID"),
-    ] = None,
-    scores: Annotated[
-        list[Path] | None, typer.Option(help="Score file to put on the card; repeatable.")
-    ] = None,
-    baseline_scores: Annotated[
-        list[Path] | None, typer.Option(help="Score file of the baseline; repeatable.")
-    ] = None,
+    accept_licence: AcceptLicenceOption = None,
+    scores: ScoresOption = None,
+    baseline_scores: BaselineScoresOption = None,
     baseline: Annotated[
         str | None,
         typer.Option(
@@ -95,10 +94,7 @@ def render(
         str | None,
         typer.Option(help="Card brand: a name or a file. [default: the card's own; first optiq]"),
     ] = None,
-    overwrite_edited: Annotated[
-        bool,
-        typer.Option("--overwrite-edited", help="Replace blocks that were edited by hand, too."),
-    ] = False,
+    overwrite_edited: OverwriteEditedOption = False,
     diff: Annotated[
         bool, typer.Option("--diff", help="Show what would change; write nothing.")
     ] = False,

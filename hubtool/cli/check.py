@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from hubtool.cli.options import HubOption, JsonOption, TrustOption, is_repo_id, no_folder
+from hubtool.cli.card_options import RenderedBrandOption, RenderedTemplateOption
+from hubtool.cli.options import (
+    HubOption,
+    JsonOption,
+    RepoRevisionOption,
+    TrustOption,
+    is_repo_id,
+    no_folder,
+)
 from hubtool.cli.output import open_console
 from hubtool.cli.session import open_hub
 from hubtool.errors import PathNotFound
@@ -39,15 +47,9 @@ def check(
     base_folder: Annotated[
         Path | None, typer.Option(help="Folder of the base, to compare predictions with.")
     ] = None,
-    revision: Annotated[
-        str | None, typer.Option(help="Branch, tag or commit of a repo. [default: main]")
-    ] = None,
-    template: Annotated[
-        str | None, typer.Option(help="Card template. [default: the one it was rendered with]")
-    ] = None,
-    brand: Annotated[
-        str | None, typer.Option(help="Card brand. [default: the one it was rendered with]")
-    ] = None,
+    revision: RepoRevisionOption = None,
+    template: RenderedTemplateOption = None,
+    brand: RenderedBrandOption = None,
     trust_remote_code: TrustOption = False,
     hub: HubOption = None,
     json_output: JsonOption = False,

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hubtool.cli.options import HubOption, JsonOption, is_repo_id, no_folder, require_parent
+from hubtool.cli.options import (
+    HubOption,
+    JsonOption,
+    RepoRevisionOption,
+    is_repo_id,
+    no_folder,
+    require_parent,
+)
 from hubtool.cli.output import open_console
 from hubtool.cli.session import open_hub
 from hubtool.console import format_bytes
@@ -20,9 +27,7 @@ if TYPE_CHECKING:
 
 def inspect(
     subject: Annotated[str, typer.Argument(help="Folder, or Hub id ORG/NAME.", metavar="DIR|REPO")],
-    revision: Annotated[
-        str | None, typer.Option(help="Branch, tag or commit of a repo. [default: main]")
-    ] = None,
+    revision: RepoRevisionOption = None,
     components: Annotated[
         bool, typer.Option("--components", help="List every component with its width.")
     ] = False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,9 @@ from hubtool.errors import PathNotFound
 from hubtool.quantize.calibration import LEAST_TOKENS
 from hubtool.quantize.choice import DEFAULT_CHOICES, DEFAULT_GROUP_SIZE
 from hubtool.quantize.rounding.interface import DEFAULT_ROUNDING, ROUNDINGS
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 HubOption = Annotated[
     str | None,
@@ -30,6 +33,11 @@ TrustOption = Annotated[
     bool,
     typer.Option("--trust-remote-code", help="Allow the base's own Python code to run."),
 ]
+RepoRevisionOption = Annotated[
+    str | None, typer.Option(help="Branch, tag or commit of a repo. [default: main]")
+]
+PrivateOption = Annotated[bool, typer.Option("--private", help="Create the repo private.")]
+PrOption = Annotated[bool, typer.Option("--pr", help="Open a pull request.")]
 TargetBpwOption = Annotated[
     float | None,
     typer.Option(help="Budget in nominal bits per weight. [default: 5.0, if no budget is named]"),
@@ -123,11 +131,27 @@ def require_parent(file: Path, flag: str) -> None:
 
 def given_flags(context: typer.Context, names: Sequence[str]) -> list[str]:
     """Those of the parameters ``names`` that the command line holds, as it spells them."""
-    return [
-        f"--{name.replace('_', '-')}"
-        for name in names
-        if (source := context.get_parameter_source(name)) and source.name == "COMMANDLINE"
-    ]
+    return [f"--{name.replace('_', '-')}" for name in names if _is_given(context, name)]
+
+
+def given_fields(context: typer.Context, part: type[BaseModel]) -> dict[str, Any]:
+    """The parameters of the command line that are fields of a manifest's ``part``, by name."""
+    return {name: context.params[name] for name in part.model_fields if _is_given(context, name)}
+
+
+def quantize_fields(context: typer.Context) -> dict[str, Any]:
+    """The fields of QuantizeOptions that the command line holds, lists of numbers as such."""
+    from hubtool.release.quantize_options import QuantizeOptions
+
+    given = given_fields(context, QuantizeOptions)
+    for name in given.keys() & {"candidate_bits", "group_sizes"}:
+        given[name] = comma_numbers(given[name])
+    return given
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def refuse_idle_flags(context: typer.Context, *, sensitivity: str | None) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hubtool.cli.options import HubOption, JsonOption, is_repo_id, no_folder
+from hubtool.cli.card_options import BaselineScoresOption, ScoresOption
+from hubtool.cli.options import HubOption, JsonOption, RepoRevisionOption, is_repo_id, no_folder
 from hubtool.cli.output import open_console
 from hubtool.cli.serving import StopSignals
 from hubtool.cli.session import open_hub
@@ -23,12 +24,8 @@ if TYPE_CHECKING:
 
 def preview(
     subject: Annotated[str, typer.Argument(help="Folder, or Hub id ORG/NAME.", metavar="DIR|REPO")],
-    scores: Annotated[
-        list[Path] | None, typer.Option(help="Score file to put on the card; repeatable.")
-    ] = None,
-    baseline_scores: Annotated[
-        list[Path] | None, typer.Option(help="Score file of the baseline; repeatable.")
-    ] = None,
+    scores: ScoresOption = None,
+    baseline_scores: BaselineScoresOption = None,
     template: Annotated[
         str | None, typer.Option(help="Card template: a name or a file. [default: the card's own]")
     ] = None,
@@ -38,9 +35,7 @@ def preview(
     as_is: Annotated[
         bool, typer.Option("--as-is", help="Show the README.md of the folder; render nothing.")
     ] = False,
-    revision: Annotated[
-        str | None, typer.Option(help="Branch, tag or commit of a repo. [default: main]")
-    ] = None,
+    revision: RepoRevisionOption = None,
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 picks a free one.")
     ] = 0,

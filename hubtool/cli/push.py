@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from hubtool.cli.options import HubOption, JsonOption
+from hubtool.cli.card_options import RenderedBrandOption, RenderedTemplateOption
+from hubtool.cli.options import HubOption, JsonOption, PrivateOption, PrOption
 from hubtool.cli.output import open_console
 from hubtool.cli.session import open_hub
 
@@ -16,14 +17,10 @@ def push(
     folder: Annotated[Path, typer.Argument(help="Quant folder with its card.")],
     repo: Annotated[str, typer.Argument(help="Repo to publish to, ORG/NAME.")],
     message: Annotated[str, typer.Option(help="Title of the commit.")] = "Publish a quant",
-    private: Annotated[bool, typer.Option("--private", help="Create the repo private.")] = False,
-    pr: Annotated[bool, typer.Option("--pr", help="Open a pull request.")] = False,
-    template: Annotated[
-        str | None, typer.Option(help="Card template. [default: the one it was rendered with]")
-    ] = None,
-    brand: Annotated[
-        str | None, typer.Option(help="Card brand. [default: the one it was rendered with]")
-    ] = None,
+    private: PrivateOption = False,
+    pr: PrOption = False,
+    template: RenderedTemplateOption = None,
+    brand: RenderedBrandOption = None,
     hub: HubOption = None,
     json_output: JsonOption = False,
 ) -> None:

@@ -22,9 +22,8 @@ from hubtool.cli.options import (
     StoredBpwOption,
     TargetBpwOption,
     TrustOption,
-    comma_numbers,
+    quantize_fields,
     refuse_idle_flags,
-    without_unset,
 )
 from hubtool.cli.output import open_console
 from hubtool.errors import ManifestInvalid, PathNotFound, TargetExists
@@ -78,21 +77,7 @@ def quantize(
     console = open_console(json_output)
     refuse_idle_flags(command, sensitivity=sensitivity)
     folder = _target(target, out)
-    options = {
-        "target_bpw": target_bpw,
-        "stored_bpw": stored_bpw,
-        "max_size": max_size,
-        "fit": fit,
-        "context": context,
-        "candidate_bits": comma_numbers(candidate_bits),
-        "group_sizes": comma_numbers(group_sizes),
-        "method": method,
-        "sensitivity": sensitivity,
-        "rounding": rounding,
-        "calibration_tokens": calibration_tokens,
-        "trust_remote_code": trust_remote_code or None,
-    }
-    _run(model, folder, without_unset(options), explain=explain, hub=hub, console=console)
+    _run(model, folder, quantize_fields(command), explain=explain, hub=hub, console=console)
 
 
 def _run(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hubtool.cli.card_options import AcceptLicenceOption, OverwriteEditedOption
 from hubtool.cli.options import HubOption, JsonOption
 from hubtool.cli.output import open_console
 from hubtool.cli.recard_options import PATIENCE_SECONDS, ConcurrencyOption, duration
@@ -55,10 +56,7 @@ def plan(
     charts: Annotated[
         bool, typer.Option("--charts", help="Draw charts for quants that have none yet.")
     ] = False,
-    overwrite_edited: Annotated[
-        bool,
-        typer.Option("--overwrite-edited", help="Replace blocks that were edited by hand, too."),
-    ] = False,
+    overwrite_edited: OverwriteEditedOption = False,
     include_licence: Annotated[
         bool,
         typer.Option(
@@ -66,10 +64,7 @@ def plan(
             help="Read every base's licence anew, and change cards that say otherwise.",
         ),
     ] = False,
-    accept_licence: Annotated[
-        list[str] | None,
-        typer.Option(help="A licence with limits that you have read; repeatable.", metavar="ID"),
-    ] = None,
+    accept_licence: AcceptLicenceOption = None,
     out: Annotated[Path, typer.Option(help="Where the plan goes.")] = Path("plan.json"),
     diff: Annotated[bool, typer.Option("--diff", help="Print the diffs.")] = False,
     html: Annotated[

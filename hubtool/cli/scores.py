@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hubtool.cli.card_options import BaselineScoresOption
 from hubtool.cli.options import JsonOption
 from hubtool.cli.output import open_console
 from hubtool.errors import TargetExists
@@ -68,9 +69,7 @@ def validate(
 def convert(
     files: Annotated[list[Path], typer.Argument(help="Score files of any format.")],
     out: Annotated[Path, typer.Option(help="File to write, in hubtool's own format.")],
-    baseline_scores: Annotated[
-        list[Path] | None, typer.Option(help="Score file of the baseline; repeatable.")
-    ] = None,
+    baseline_scores: BaselineScoresOption = None,
     baseline: Annotated[
         str | None, typer.Option(help="Quant that the baseline's scores are of, ORG/NAME.")
     ] = None,
