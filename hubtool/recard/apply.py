@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Generator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from hubtool.console import SILENT, Console
-from hubtool.errors import HubtoolError, RemoteMoved
+from hubtool.errors import RemoteMoved
 from hubtool.hub.budget import paced
 from hubtool.hub.endpoint import lasting_name
 from hubtool.hub.moved import refuse_moved
 from hubtool.recard.change import RepoPlan
+from hubtool.recard.each import each
 from hubtool.recard.journal import Entry, Journal, held
-from hubtool.recard.make import in_order
 from hubtool.recard.permission import require_writable
 from hubtool.recard.planfile import PlanHeader, plans_of, read_plan_header
 from hubtool.recard.propose import propose
-from hubtool.recard.send import STOPPING, Sending, send
+from hubtool.recard.send import Sending, send
 
 if TYPE_CHECKING:
     from hubtool.hub.budget import RateBudget
     from hubtool.hub.client import HubClient
     from hubtool.recard.cache import QuantCache
 
-T = TypeVar("T")
-R = TypeVar("R")
-
 SENT = ("done", "undone", "left")  # never sent again
-AHEAD = 32  # repos in hand: a run that must stop leaves few
 
 
 def to_do(path: Path, journal: Journal, only: Collection[str] = ()) -> Iterator[RepoPlan]:
@@ -73,39 +68,15 @@ def apply_plan(
             journal.add(Entry(plan.repo, "sending", pull_request="" if pull_requests else None))
             return journal.add(propose(run, plan) if pull_requests else send(run, plan))
 
-        total = len(waiting)
-        with ThreadPoolExecutor(workers) as pool, console.task("applying", total, "repos") as task:
-            plans = to_do(path, journal, only)
-            try:
-                done = in_order(
-                    pool,
-                    ending_for_all(budget, one),
-                    plans,
-                    max(AHEAD, 2 * workers),
-                )
-                for entry in done:
-                    task.advance(1, entry.repo)
-                    yield entry
-            finally:
-                budget.stop()  # nobody waits for a commit that will not be made
-
-
-def ending_for_all(budget: RateBudget, work: Callable[[T], R]) -> Callable[[T], R]:
-    """``work``, after whose first failure that ends a run nobody waits for its turn any more.
-
-    Whichever repo is asked for its result then, that first reason is raised.
-    """
-    reasons: list[HubtoolError] = []
-
-    def guarded(item: T) -> R:
-        try:
-            return work(item)
-        except STOPPING as error:
-            reasons.append(error)
-            budget.stop()
-            raise reasons[0] from error
-
-    return guarded
+        yield from each(
+            to_do(path, journal, only),
+            one,
+            title="applying",
+            total=len(waiting),
+            workers=workers,
+            budget=budget,
+            console=console,
+        )
 
 
 def charge(budget: RateBudget, journal: Journal) -> None:

@@ -11,7 +11,6 @@ import html
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Literal, Self, TextIO
 
 from hubtool.card.compose import CARD_FILE
@@ -62,14 +61,9 @@ class DiffPage:
         else:
             stream.write(_left(entry, self._header.endpoint))
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
-            if error is None:
+            if kind is None:
                 self._assemble()
         finally:
             for number, stream in enumerate(self._streams.values()):

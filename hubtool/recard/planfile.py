@@ -7,7 +7,6 @@ import json
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Any, ClassVar, Self, TextIO
 
 from hubtool.errors import JournalUnreadable, PathNotFound, TargetExists
@@ -63,19 +62,14 @@ class PlanWriter:
         self._stream.write(("" if self._first else ",\n") + json.dumps(data, ensure_ascii=False))
         self._first = False
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._stream is None:
             return
         try:
-            if error is None:
+            if kind is None:
                 self._stream.write(f"\n{_END}\n")
             self._stream.close()
-            if error is None:
+            if kind is None:
                 require_unused(self._path)  # it may have been applied while this one was made
                 self._partial.replace(self._path)
         finally:

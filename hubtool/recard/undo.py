@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Generator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,12 +13,12 @@ from hubtool.errors import HubtoolError, RemoteMoved
 from hubtool.hub.budget import paced
 from hubtool.hub.commit import send_commit
 from hubtool.hub.moved import refuse_moved
-from hubtool.recard.apply import AHEAD, charge, ending_for_all, require_this_hub
+from hubtool.recard.apply import charge, require_this_hub
 from hubtool.recard.arrived import arrived
 from hubtool.recard.change import FileChange, RepoPlan
 from hubtool.recard.content import remember, unlike
+from hubtool.recard.each import each
 from hubtool.recard.journal import Entry, Journal, held
-from hubtool.recard.make import in_order
 from hubtool.recard.permission import require_writable
 from hubtool.recard.planfile import plans_of
 from hubtool.recard.propose import OPEN
@@ -65,21 +64,19 @@ def undo_plan(
         require_writable(hub, [*done.keys() - {*direct}], pull_requests=True)
         charge(budget, journal)
         run = Sending(hub, header, budget, cache)
-        plans = (plan for plan in plans_of(path) if plan.repo in done)
-        with ThreadPoolExecutor(workers) as pool, console.task("undoing", len(done), "repos") as t:
-            try:
-                for entry in in_order(
-                    pool,
-                    ending_for_all(
-                        budget, lambda plan: journal.add(_undo(run, plan, done[plan.repo]))
-                    ),
-                    plans,
-                    max(AHEAD, 2 * workers),
-                ):
-                    t.advance(1, entry.repo)
-                    yield entry
-            finally:
-                budget.stop()
+
+        def one(plan: RepoPlan) -> Entry:
+            return journal.add(_undo(run, plan, done[plan.repo]))
+
+        yield from each(
+            (plan for plan in plans_of(path) if plan.repo in done),
+            one,
+            title="undoing",
+            total=len(done),
+            workers=workers,
+            budget=budget,
+            console=console,
+        )
 
 
 def _undo(run: Sending, plan: RepoPlan, known: Entry) -> Entry:
