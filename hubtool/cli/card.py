@@ -24,6 +24,7 @@ from hubtool.records import write_whole
 
 if TYPE_CHECKING:
     from hubtool.card.recompose import Look
+    from hubtool.card.write import Page
     from hubtool.console import Console
 
 
@@ -149,12 +150,19 @@ def render(
     else:
         against = baseline_facts(client, baseline, console) if client and baseline else None
         page = recompose(folder, look, given, against)
-    for note in page.rendered.notes:
+    _put(page, folder, look, console, diff=diff, out=out)
+
+
+def _put(
+    page: Page, folder: Path, look: Look, console: Console, *, diff: bool, out: Path | None
+) -> None:
+    """Write the card, or show its diff, and tell what became of what was there."""
+    rendered = page.rendered
+    for note in rendered.notes:
         console.warn(note)
-    if page.rendered.kept_edits:
+    if rendered.kept_edits:
         console.note("--overwrite-edited replaces blocks that were edited by hand")
-    contents = page.contents(folder)
-    changes = _changes(folder, contents)
+    changes = _changes(folder, page.contents(folder))
     if diff:
         console.result("\n".join(_told(changes)) or "nothing would change")
     elif out is not None:
@@ -166,9 +174,8 @@ def render(
     else:
         page.write(folder)
         console.result(f"card written to {folder / 'README.md'}")
-        if page.rendered.kept_edits:
+        if rendered.kept_edits:
             _tell_what_edits_say_otherwise(folder, look, console)
-    rendered = page.rendered
     console.data(
         {
             "path": None if diff else str(out or folder / CARD_FILE),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -63,7 +65,7 @@ def check(
     """
     console = open_console(json_output)
 
-    from hubtool.checks.run import CheckSubject, check_ids, is_chosen, run_checks
+    from hubtool.checks.run import check_ids, is_chosen, run_checks
 
     if list_:
         console.data(check_ids())
@@ -80,37 +82,47 @@ def check(
             "name the folder of the base's checkpoint",
         )
     _require_look(template, brand)
-    folder = Path(subject)
-    if folder.is_dir():
+    with _subject(subject, revision, base_folder, (template, brand), hub, console) as seen:
+        seen = dataclasses.replace(seen, trust_remote_code=trust_remote_code)
+        _report(run_checks(seen, **chosen, console=console), seen, console)
+
+
+@contextlib.contextmanager
+def _subject(
+    name: str,
+    revision: str | None,
+    base_folder: Path | None,
+    look: tuple[str | None, str | None],
+    hub: str | None,
+    console: Console,
+) -> Iterator[CheckSubject]:
+    """A folder as it lies there, or a repo's small files and headers in one that is removed."""
+    from hubtool.checks.interface import CheckSubject
+
+    template, brand = look
+    if Path(name).is_dir():
         if revision:
             raise typer.BadParameter("--revision goes with a repo, not with a folder")
-        seen = CheckSubject(
-            folder=folder,
-            base_folder=base_folder,
-            template=template,
-            brand=brand,
-            trust_remote_code=trust_remote_code,
+        yield CheckSubject(
+            folder=Path(name), base_folder=base_folder, template=template, brand=brand
         )
-        _report(run_checks(seen, **chosen, console=console), seen, console)
-    elif is_repo_id(subject):
+    elif is_repo_id(name):
         client = open_hub(hub, console)
 
         from hubtool.checks.remote import fetch_subject
 
-        with TemporaryDirectory(prefix="hubtool-check-") as temporary:
-            seen = fetch_subject(
+        with TemporaryDirectory(prefix="hubtool-check-") as place:
+            yield fetch_subject(
                 client,
-                subject,
+                name,
                 revision,
-                Path(temporary),
+                Path(place),
                 template=template,
                 brand=brand,
                 console=console,
             )
-            seen = dataclasses.replace(seen, trust_remote_code=trust_remote_code)
-            _report(run_checks(seen, **chosen, console=console), seen, console)
     else:
-        raise no_folder(subject, "name a quant folder, or a repo as ORG/NAME")
+        raise no_folder(name, "name a quant folder, or a repo as ORG/NAME")
 
 
 def _require_look(template: str | None, brand: str | None) -> None:

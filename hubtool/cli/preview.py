@@ -18,6 +18,7 @@ from hubtool.cli.session import open_hub
 from hubtool.errors import PathNotFound
 
 if TYPE_CHECKING:
+    from hubtool.console import Console
     from hubtool.preview.folder import FolderSource
     from hubtool.preview.source import PreviewSource
 
@@ -54,16 +55,12 @@ def preview(
     Example: hubtool card preview ./quant --template ./my-card.md.j2
     """
     console = open_console(json_output)
-    folder = Path(subject)
-    if folder.is_dir():
+    if Path(subject).is_dir():
         if revision:
             raise typer.BadParameter("--revision goes with a repo, not with a folder")
-        local = _folder_source(
-            folder, (template, brand), scores or (), baseline_scores or (), as_is
+        source: PreviewSource = _folder_source(
+            Path(subject), (template, brand), scores or (), baseline_scores or (), as_is, console
         )
-        if not local.renders and (template or brand or scores):
-            console.warn("README.md is shown as it stands: template, brand and scores are not used")
-        source: PreviewSource = local
     elif is_repo_id(subject):
         if scores or template or brand or as_is:
             raise typer.BadParameter(
@@ -77,7 +74,11 @@ def preview(
         source = RemoteSource(client, subject, revision)
     else:
         raise no_folder(subject, "name a folder, or a repo as ORG/NAME")
+    _show(source, port, open_browser, console)
 
+
+def _show(source: PreviewSource, port: int, open_browser: bool | None, console: Console) -> None:
+    """Serve the page until a signal ends it."""
     from hubtool.preview.app import start_preview
 
     stop = StopSignals()
@@ -99,8 +100,9 @@ def _folder_source(
     scores: Sequence[Path],
     baseline_scores: Sequence[Path],
     as_is: bool,
+    console: Console,
 ) -> FolderSource:
-    """The folder, once everything that was named is known to be there."""
+    """The folder, once everything that was named is known to be there; warns of what is idle."""
     from hubtool.artifact.layout import PROVENANCE_FILE
     from hubtool.card.provenance import Provenance
     from hubtool.card.recompose import Look
@@ -116,4 +118,7 @@ def _folder_source(
     for file in (*scores, *baseline_scores):
         if not file.is_file():
             raise PathNotFound(f"no score file at {file}", "correct the path")
-    return FolderSource(folder, template, brand, tuple(scores), tuple(baseline_scores), as_is)
+    source = FolderSource(folder, template, brand, tuple(scores), tuple(baseline_scores), as_is)
+    if not source.renders and (any(look) or scores):
+        console.warn("README.md is shown as it stands: template, brand and scores are not used")
+    return source
