@@ -48,3 +48,11 @@ def _middle(file: Path, info: TensorInfo) -> bytes:
     with file.open("rb") as stream:
         stream.seek(info.start + (info.size_bytes - taken) // 2)
         return stream.read(taken)
+
+
+def cached_repo(folder: Path) -> tuple[str, str] | None:
+    """ORG/NAME and commit, if ``folder`` is where huggingface_hub's cache keeps a snapshot."""
+    parts = folder.absolute().parts[-3:]
+    if len(parts) < 3 or parts[1] != "snapshots" or not parts[0].startswith("models--"):
+        return None
+    return parts[0].removeprefix("models--").replace("--", "/", 1), parts[2]

@@ -59,7 +59,7 @@ class Card(Record):
 
 @dataclasses.dataclass(frozen=True)
 class CardSources:
-    """What is known of a quant besides its bytes; the last six as far as there are any."""
+    """What is known of a quant besides its bytes; the last seven as far as there are any."""
 
     base: Base
     wish: CardWish
@@ -69,6 +69,7 @@ class CardSources:
     git: GitSource | None = None
     baseline: BaselineFacts | None = None
     verification: Verification | None = None
+    base_sha256: str | None = None  # of the base's weights, where they are at hand
 
 
 def write_card(
@@ -251,10 +252,12 @@ def _write_optiq_files(folder: Path, sources: CardSources) -> None:
     """mlx-optiq's files for a quant of ours; an imported one keeps those that it came with."""
     if sources.sensitivity is None or sources.allocation is None:
         return
+    assert sources.base_sha256 is not None  # who measured or allocated had the weights
     write_optiq_files(
         folder,
         base_repo=sources.base.repo,
         base_revision=sources.base.revision,
+        base_sha256=sources.base_sha256,
         sensitivity=sources.sensitivity,
         allocation=sources.allocation,
         stats=stats_of_folder(folder),

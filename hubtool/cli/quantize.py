@@ -128,6 +128,7 @@ def _write(
     console: Console,
 ) -> QuantStats:
     """The quant folder with what it says of itself; its figures, read back."""
+    from hubtool.artifact.identity import weights_sha256
     from hubtool.quantize.convert import quantize_folder
     from hubtool.quantize.optiq_files import write_optiq_files
     from hubtool.quantize.rounding.apply import RoundingOptions
@@ -144,6 +145,7 @@ def _write(
         folder,
         base_repo=None,
         base_revision=None,
+        base_sha256=weights_sha256(model),
         sensitivity=measured,
         allocation=allocation,
         stats=stats,

@@ -43,12 +43,18 @@ def run_verify(
     base: Path, quant: Path, *, tokens: int, trust_remote_code: bool, console: Console
 ) -> None:
     """Compare, write, print. The same behind ``hubtool measure --verify``."""
+    from hubtool.artifact.identity import cached_repo
     from hubtool.card.distance_words import distance_rows, uniform_comparison, uniform_name
     from hubtool.quantize.optiq_files import METADATA, write_verification
     from hubtool.quantize.verify import verify_quant
 
     found = verify_quant(
-        base, quant, tokens=tokens, console=console, trust_remote_code=trust_remote_code
+        base,
+        quant,
+        tokens=tokens,
+        console=console,
+        trust_remote_code=trust_remote_code,
+        origin=cached_repo(base),
     )
     console.data(found.to_json())
     if found.distance is None:

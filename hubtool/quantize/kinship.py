@@ -1,7 +1,10 @@
 """Whether a quant was made from the base that it is compared with.
 
 Converters leave the tensors that they do not quantize as they are: norms,
-biases, a router's corrections. Those of another base differ.
+biases, a router's corrections. Those of another base differ. Where they are
+equal, rounded weights must be as near to the base's as their width explains:
+those of a base with an adapter merged into it are not, where the width is fine
+enough to show that.
 """
 
 from __future__ import annotations
@@ -14,10 +17,19 @@ from hubtool.console import SILENT, Console
 from hubtool.errors import StatsDisagree
 from hubtool.quantize.components import all_components
 from hubtool.quantize.loading import load_lazily
+from hubtool.quantize.nearness import row_errors
 
 if TYPE_CHECKING:
     import mlx.core as mx
     import mlx.nn as nn
+
+    from hubtool.quantize.optiq_files import Making
+
+FARTHEST = 3.0  # twice what any way of rounding came to
+_REMEDY = (
+    "name the folder of the base that the quant was made from; optiq/metadata.json has its repo "
+    "and revision if hubtool made it"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +61,19 @@ def kept_floats(base: nn.Module, quant: nn.Module) -> Kept:
     return Kept(equal, tuple(changed))
 
 
+def require_made_of(
+    base_folder: Path, base_sha256: str, quant_folder: Path, making: Making | None
+) -> None:
+    """Raise StatsDisagree if the quant's own metadata names other weights than ``base_sha256``."""
+    named = making.base_sha256 if making else None
+    if named is not None and named != base_sha256:
+        raise StatsDisagree(
+            f"{quant_folder} was not made from {base_folder}: optiq/metadata.json: base_sha256 is "
+            f"{named[:12]}, these weights are {base_sha256[:12]}",
+            _REMEDY,
+        )
+
+
 def require_kin(
     base_folder: Path,
     quant_folder: Path,
@@ -59,6 +84,9 @@ def require_kin(
 ) -> None:
     """Raise StatsDisagree if the quant is of other weights than the base's.
 
+    Of rounded weights a few rows are compared: more than ``FARTHEST`` times what an
+    even error over a step makes is refused. docs/explanation/measuring.md has the
+    figures, and what that cannot see.
     hubtool changes none of these tensors: of a quant that it made (``ours``) all
     must be equal. Others may fold scales into norms, as AWQ does, and leave some
     alone: such a quant is refused if not one is equal, and else it is told how
@@ -70,18 +98,30 @@ def require_kin(
     )
     kept = kept_floats(base, quant)
     if not kept.changed:
+        _require_near(base, quant, f"{quant_folder} was not made from {base_folder}")
         return
     count = f"{len(kept.changed)} of {kept.equal + len(kept.changed)}"
     if ours or not kept.equal:
         raise StatsDisagree(
             f"{quant_folder} was not made from {base_folder}: {kept.changed[0]} differs "
             f"({count} tensors that no quantizer rounds)",
-            "name the folder of the base that the quant was made from; optiq/metadata.json has its "
-            "repo and revision if hubtool made it",
+            _REMEDY,
         )
     console.note(
         f"  {count} unquantized tensors differ from the base's, such as {kept.changed[0]}: scales "
         "folded into them, or a quant of another base"
+    )
+
+
+def _require_near(base: nn.Module, quant: nn.Module, problem: str) -> None:
+    far = max(row_errors(base, quant), key=lambda one: one.times, default=None)
+    if far is None or far.times <= FARTHEST:
+        return
+    raise StatsDisagree(
+        f"{problem}: weights of {far.name} are {far.times:.1f} times as far from the base's as "
+        f"rounding to {far.bits} bit leaves them; tensors that no quantizer rounds are equal, as "
+        "those of a base and of the same with an adapter merged are",
+        _REMEDY,
     )
 
 

@@ -50,6 +50,7 @@ class Making:
     hubtool measured nothing; ``chosen_by`` then says what the widths come from.
     ``budget`` are the flags that ask for the same again. ``rounding`` is the
     way of rounding by its name, None in files from before it could be chosen.
+    ``base_sha256`` is of the base's weights (see ``weights_sha256``), None likewise.
     """
 
     target_bpw: float | None
@@ -57,6 +58,7 @@ class Making:
     budget: str | None = None
     chosen_by: str | None = None
     rounding: str | None = None
+    base_sha256: str | None = None
 
 
 def write_optiq_files(
@@ -64,6 +66,7 @@ def write_optiq_files(
     *,
     base_repo: str | None,
     base_revision: str | None,
+    base_sha256: str,
     sensitivity: Sensitivity,
     allocation: Allocation,
     stats: QuantStats,
@@ -87,6 +90,7 @@ def write_optiq_files(
         "method": "optiq_mixed_precision",
         "base_model": base_repo,
         "base_revision": base_revision,
+        "base_sha256": base_sha256,
         "reference": _REFERENCES[sensitivity.reference] if sensitivity.reference else None,
         "reference_reason": sensitivity.reference_reason,
         "sensitivity_method": sensitivity.method,
@@ -175,6 +179,7 @@ def _making(data: dict[str, Any]) -> Making:
         budget=_budget(spent).flags if spent else None,
         chosen_by=_chosen_by(data["sensitivity_method"], data.get("sensitivity_source")),
         rounding=data.get("rounding"),
+        base_sha256=data.get("base_sha256"),
     )
 
 

@@ -20,6 +20,15 @@ class TextUse:
 
 
 @dataclasses.dataclass(frozen=True)
+class BaseUse:
+    """The base that the quant was compared with; repo and commit where they were known."""
+
+    repo: str | None  # its id on the Hub
+    revision: str | None  # its commit
+    sha256: str  # of its weights: names, shapes and samples of all of them
+
+
+@dataclasses.dataclass(frozen=True)
 class UniformTwin:
     """The uniform quant of the same base that is nearest in size and not smaller.
 
@@ -47,3 +56,4 @@ class Verification(Record):
     base_perplexity: float | None  # the base's own, on the text
     text: TextUse | None  # what was read
     skipped: str | None = None  # why nothing was compared
+    base: BaseUse | None = None  # what it was compared with, in files since that is told

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hubtool.artifact.identity import weights_sha256
 from hubtool.artifact.stats import QuantStats, stats_of_folder
 from hubtool.console import SILENT, Console
 from hubtool.errors import PathNotFound, PathUnusable
@@ -16,13 +17,13 @@ from hubtool.quantize.blas import describe_blas, prefer_fast_blas
 from hubtool.quantize.distance import WindowScore, base_perplexity, distance_of, kl_ratio
 from hubtool.quantize.divergence import compare_models
 from hubtool.quantize.heldout import load_heldout
-from hubtool.quantize.kinship import require_kin
+from hubtool.quantize.kinship import require_kin, require_made_of
 from hubtool.quantize.loading import load_tokenizer
 from hubtool.quantize.optiq_files import read_making
 from hubtool.quantize.predictor import Opening
 from hubtool.quantize.room import room_for
 from hubtool.quantize.uniform import Uniform, nearest_uniform
-from hubtool.quantize.verification import TextUse, UniformTwin, Verification
+from hubtool.quantize.verification import BaseUse, TextUse, UniformTwin, Verification
 
 if TYPE_CHECKING:
     from hubtool.quantize.running import RunningModel
@@ -39,10 +40,12 @@ def verify_quant(
     tokens: int = DEFAULT_TOKENS,
     console: Console = SILENT,
     trust_remote_code: bool = False,
+    origin: tuple[str, str] | None = None,
 ) -> Verification:
     """Compare a quant, and the uniform quant of its size, with their base on held-out text.
 
-    ``tokens`` are shared evenly by the domains of the held-out set. Models that
+    ``tokens`` are shared evenly by the domains of the held-out set. ``origin`` is the
+    base's repo and commit, if they are known. Models that
     do not fit into free memory are streamed from disk, in batches of another size:
     the result is the same but for the rounding of float32.
     Raises what loading raises, PathNotFound for a folder that is none of a
@@ -51,10 +54,13 @@ def verify_quant(
     for too few tokens, MeasureFailed if a prediction is not finite.
     """
     stored_bpw = _stats_of_a_quant(base_folder, quant_folder).language_stored_bpw
+    base_sha256 = weights_sha256(base_folder)
+    making = read_making(quant_folder)
+    require_made_of(base_folder, base_sha256, quant_folder, making)
     require_kin(
         base_folder,
         quant_folder,
-        ours=read_making(quant_folder) is not None,
+        ours=making is not None,
         console=console,
         trust_remote_code=trust_remote_code,
     )
@@ -76,12 +82,14 @@ def verify_quant(
         quants[_UNIFORM] = opening.rounded(base_folder, uniform.choices)
     base = opening.base(base_folder)
     scores = compare_models(base, quants, windows, console, batch_tokens=room.batch_tokens)
+    repo, revision = origin or (None, None)
     return Verification(
         distance=distance_of(scores[_OURS]),
         stored_bpw=stored_bpw,
         uniform=_twin(uniform, scores) if uniform else None,
         base_perplexity=base_perplexity(scores[_OURS]),
         text=TextUse(text.sha256, text.domains, len(windows), sum(map(len, windows))),
+        base=BaseUse(repo, revision, base_sha256),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hubtool.artifact.identity import weights_sha256
 from hubtool.artifact.layout import Artifact
 from hubtool.base.source import Base, Snapshot
 from hubtool.card.baseline import baseline_facts
@@ -58,6 +59,7 @@ class WriteCard(Stage[CardWish, Card]):
                 sensitivity=context.find(Sensitivity),
                 allocation=context.find(Allocation),
                 verification=made(context.find(Verification)),
+                base_sha256=weights_sha256(context.work.root / context.get(Snapshot).folder),
                 scores=scores,
                 git=context.git,
                 baseline=baseline_facts(context.hub, against, context.console)

@@ -43,7 +43,8 @@ class Compare(Stage[CompareOptions, Verification]):
         return None if want.tokens else "no held-out text is asked for"
 
     def run(self, context: Context, want: CompareOptions) -> Verification:
-        base = context.work.root / context.get(Snapshot).folder
+        snapshot = context.get(Snapshot)
+        base = context.work.root / snapshot.folder
         quant = context.work.root / context.get(Artifact).folder
         model_type = str(read_json_object(quant / "config.json").get("model_type"))
         if not (want.trust_remote_code or is_known(model_type)):
@@ -57,6 +58,7 @@ class Compare(Stage[CompareOptions, Verification]):
                 tokens=want.tokens,
                 console=context.console,
                 trust_remote_code=want.trust_remote_code,
+                origin=(snapshot.repo, snapshot.revision),
             )
         if found.distance is None:
             context.console.note(f"  not compared: {found.skipped}")

@@ -8,7 +8,7 @@ import mlx.core as mx
 import pytest
 
 from hubtool.artifact import identity
-from hubtool.artifact.identity import weights_sha256
+from hubtool.artifact.identity import cached_repo, weights_sha256
 from hubtool.errors import PathNotFound
 
 MiB = 1 << 20
@@ -88,6 +88,21 @@ def test_little_is_read_of_large_weights(tmp_path: Path, monkeypatch: pytest.Mon
     )
     weights_sha256(tmp_path)
     assert sum(read) == identity.SAMPLES * identity.SAMPLE_BYTES == 2 * MiB
+
+
+@pytest.mark.parametrize(
+    ("folder", "found"),
+    [
+        ("hub/models--acme--a-b/snapshots/abc", ("acme/a-b", "abc")),
+        ("hub/models--gpt2/snapshots/abc", ("gpt2", "abc")),
+        ("hub/models--acme--a/refs/abc", None),
+        ("base", None),
+    ],
+)
+def test_a_snapshot_of_the_cache_names_its_repo(
+    folder: str, found: tuple[str, str] | None, tmp_path: Path
+) -> None:
+    assert cached_repo(tmp_path / folder) == found
 
 
 def test_a_folder_without_weights_is_named(tmp_path: Path) -> None:

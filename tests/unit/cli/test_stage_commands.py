@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -9,13 +10,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mlx.core as mx
 import pytest
 
+from hubtool.artifact.identity import weights_sha256
 from hubtool.artifact.stats import stats_of_folder
 from hubtool.card.charts import WHOLE_MAP, draw_widths
 from hubtool.quantize.calibration import load_mix
 from hubtool.quantize.choice import DEFAULT_CHOICES
 from hubtool.quantize.optiq_files import read_making, read_verification
+from hubtool.quantize.verification import BaseUse
 from tests.support.tiny_models import save_tiny_model
 
 
@@ -164,6 +168,35 @@ def test_verify_compares_with_the_base_and_writes_it_down(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert read_verification(quant) == written
     assert not (folder / "verified" / "sensitivity.json").exists()
+    assert written.base == BaseUse(None, None, weights_sha256(folder / "base"))
+    # the same in the cache of huggingface_hub has a name
+    commit = "c" * 40
+    kept = shutil.copytree(folder / "base", folder / f"hub/models--acme--base/snapshots/{commit}")
+    done = run("verify", "verified", "--base-folder", str(kept), "--tokens", "96", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert read_verification(quant).base == dataclasses.replace(  # type: ignore[union-attr]
+        written.base, repo="acme/base", revision=commit
+    )
+
+
+def test_a_quant_says_which_weights_it_is_of_and_verify_refuses_others(
+    folder: Path, tmp_path: Path
+) -> None:
+    """An adapter that is too small to show in weights of 5 bit."""
+    other = shutil.copytree(folder / "base", tmp_path / "other")
+    file = str(other / "model.safetensors")
+    tensors = mx.load(file)
+    name = "model.layers.0.self_attn.q_proj.weight"
+    low = mx.random.normal((64, 2), key=mx.random.key(1)) @ mx.ones((2, 64))
+    tensors[name] = (tensors[name].astype(mx.float32) + 1e-3 * low).astype(mx.bfloat16)
+    mx.eval(tensors)
+    mx.save_safetensors(file, tensors, {"format": "mlx"})
+    making = read_making(folder / "quant")
+    assert making is not None
+    assert making.base_sha256 == weights_sha256(folder / "base")
+    done = run("verify", "quant", "--base-folder", str(other), "--tokens", "96", cwd=folder)
+    assert done.returncode == 1, done.stderr
+    assert f"quant was not made from {other}: optiq/metadata.json: base_sha256" in done.stderr
 
 
 def test_the_way_of_rounding_is_written_down_and_changes_the_bytes_not_their_number(

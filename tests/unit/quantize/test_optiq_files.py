@@ -73,6 +73,7 @@ def quant(tmp_path: Path) -> Path:
         tmp_path,
         base_repo="acme/base",
         base_revision="a" * 40,
+        base_sha256="b" * 64,
         sensitivity=MEASURED,
         allocation=PLANNED,
         stats=stats_of_folder(tmp_path),
@@ -88,6 +89,7 @@ def test_the_metadata_is_what_mlx_optiq_reads_and_says_what_the_bytes_say(quant:
         "method": "optiq_mixed_precision",
         "base_model": "acme/base",
         "base_revision": "a" * 40,
+        "base_sha256": "b" * 64,
         "reference": "uniform_4bit",
         "reference_reason": MEASURED.reference_reason,
         "sensitivity_method": "fisher",
@@ -170,6 +172,7 @@ def test_how_it_was_made_is_read_back(quant: Path) -> None:
         ),
         budget="--target-bpw 6.5",
         rounding="search",
+        base_sha256="b" * 64,
     )
 
 
@@ -192,6 +195,7 @@ def test_other_budgets_and_figures_that_nobody_measured_are_told(
         tmp_path,
         base_repo="acme/base",
         base_revision="a" * 40,
+        base_sha256="b" * 64,
         sensitivity=published,
         allocation=dataclasses.replace(PLANNED, budget=budget),
         stats=stats_of_folder(tmp_path),
@@ -203,6 +207,7 @@ def test_other_budgets_and_figures_that_nobody_measured_are_told(
         budget=flags,
         chosen_by="sensitivities read from acme/q@1; not measured by hubtool",
         rounding="search",
+        base_sha256="b" * 64,
     )
 
 

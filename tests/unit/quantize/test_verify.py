@@ -127,8 +127,10 @@ def test_without_the_memory_even_for_that_it_says_why_nothing_was_compared(
 
 
 def test_a_quant_of_another_architecture_is_refused(folders: Path) -> None:
-    with pytest.raises(StatsDisagree, match="has no module"):
+    with pytest.raises(StatsDisagree, match="was not made from"):
         verify_quant(folders / "moe", folders / "tied-4", tokens=TOKENS)
+    with pytest.raises(StatsDisagree, match="has no module"):
+        Opening().quant(folders / "moe", folders / "tied-4")
 
 
 def test_only_a_quant_is_compared_and_only_with_a_base(folders: Path, tmp_path: Path) -> None:
