@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeGuard
 
 from hubtool.artifact.layout import INDEX_FILE
-from hubtool.errors import BrokenShard, UnsafePath
+from hubtool.errors import BrokenShard, PathNotFound, UnsafePath
 
 LENGTH_BYTES = 8
 MAX_HEADER_BYTES = 25_000_000  # the Hub's own limit
@@ -174,6 +174,17 @@ def weight_files(folder: Path) -> tuple[str, ...]:
     This is what mlx-lm loads; sidecars have other names.
     """
     return tuple(sorted(file.name for file in folder.glob("model*.safetensors")))
+
+
+def require_weight_files(folder: Path) -> tuple[str, ...]:
+    """The :func:`weight_files` of a folder that must have some. Raises PathNotFound."""
+    files = weight_files(folder)
+    if not files:
+        raise PathNotFound(
+            f"{folder} has no weights: no model*.safetensors",
+            "name the folder of a whole model; `hf download ORG/NAME --local-dir DIR` makes one",
+        )
+    return files
 
 
 def read_headers(folder: Path, files: tuple[str, ...]) -> dict[str, Header]:

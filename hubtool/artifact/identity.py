@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from hubtool.artifact.headers import TensorInfo, read_headers, weight_files
-from hubtool.errors import PathNotFound
+from hubtool.artifact.headers import TensorInfo, read_headers, require_weight_files
 
 SAMPLES = 512  # tensors that bytes are read of
 SAMPLE_BYTES = 4096  # of each, from its middle
@@ -21,12 +20,9 @@ def weights_sha256(folder: Path) -> str:
     were edited elsewhere than in the middle.
     Raises PathNotFound without ``model*.safetensors``, BrokenShard, UnsafePath.
     """
-    files = weight_files(folder)
-    if not files:
-        raise PathNotFound(f"no model*.safetensors in {folder}", "name the folder of a whole model")
     tensors = {
         name: (file, info)
-        for file, header in read_headers(folder, files).items()
+        for file, header in read_headers(folder, require_weight_files(folder)).items()
         for name, info in header.tensors.items()
     }
     digest = hashlib.sha256()

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 # what means something when a quant is compared instead
 BESIDE_VERIFY = {"model", "verify", "tokens", "trust_remote_code", "json_output"}
+WAYS = ("fisher", "exact")  # of measuring
 _MethodOption = Annotated[
-    str | None, typer.Option(help="How to measure. [default: fisher]", metavar="fisher|exact")
+    str | None, typer.Option(help="How to measure. [default: fisher]", metavar="|".join(WAYS))
 ]
 _TokensOption = Annotated[
     int, typer.Option(help="Tokens of the calibration mix to read.", min=LEAST_TOKENS)
@@ -80,6 +81,7 @@ def measure(
         run_verify(model, verify, tokens=tokens, trust_remote_code=trust, console=console)
         return
     require_parent(out, "--out")
+    _require_measuring(method)
     options = {
         "candidate_bits": comma_numbers(candidate_bits),
         "group_size": group_size,
@@ -116,14 +118,14 @@ def _run(model: Path, out: Path, options: dict[str, Any], console: Console) -> N
 
     from hubtool.quantize.calibration import load_mix
     from hubtool.quantize.checkpoint import state_file
+    from hubtool.quantize.loading import require_loadable
     from hubtool.quantize.sensitivity import measure_sensitivity
     from hubtool.release.manifest import check_quantize_options
 
     want = check_quantize_options("hubtool measure", **options)
-    if want.method == "static":
-        raise ManifestInvalid(
-            "the static rule measures nothing", "hubtool quantize --method static", field="method"
-        )
+    assert want.method != "static"  # refused with all that is no way of measuring
+    require_loadable(model, trust_remote_code=want.trust_remote_code)
+    mix = load_mix(Path(want.calibration) if want.calibration else None)
     state = state_file(out)
     result = measure_sensitivity(
         model,
@@ -133,7 +135,7 @@ def _run(model: Path, out: Path, options: dict[str, Any], console: Console) -> N
         method=want.method,
         reference=want.reference,
         rounding=want.rounding,
-        mix=load_mix(Path(want.calibration) if want.calibration else None),
+        mix=mix,
         tokens=want.calibration_tokens,
         seed=want.seed,
         state=state,
@@ -146,5 +148,21 @@ def _run(model: Path, out: Path, options: dict[str, Any], console: Console) -> N
     result.write(out)
     state.unlink(missing_ok=True)
     console.data(result.to_json())
-    choices = len(want.measurable.choices)
-    console.result(f"{out}: {len(result.components)} components at {choices} choices")
+    found = _counted(len(result.components), "component")
+    console.result(f"{out}: {found} at {_counted(len(want.measurable.choices), 'choice')}")
+
+
+def _require_measuring(method: str | None) -> None:
+    """Raise ManifestInvalid for what is no way of measuring, and for the rule that is none."""
+    if method is None or method in WAYS:
+        return
+    instead = "; `hubtool quantize --method static` measures nothing" if method == "static" else ""
+    raise ManifestInvalid(
+        f"--method {method!r} is no way of measuring",
+        f"name {' or '.join(WAYS)}{instead}",
+        field="method",
+    )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

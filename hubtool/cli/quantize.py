@@ -97,11 +97,13 @@ def _run(
     from hubtool.quantize.explanation import tell
     from hubtool.quantize.footprint import footprint_of_folder
     from hubtool.quantize.gaps import gaps_of
+    from hubtool.quantize.loading import require_loadable
     from hubtool.quantize.memory import settle
     from hubtool.release.manifest import check_quantize_options
 
     want = check_quantize_options("hubtool quantize", **options)
     trust = want.trust_remote_code
+    require_loadable(model, trust_remote_code=trust)
     budget = settle(want.budget, model, trust_remote_code=trust)
     state = state_file(folder)
     measured = _sensitivity(model, want, budget, state, hub, console)

@@ -117,7 +117,13 @@ def load_mix(folder: Path | None = None) -> CalibrationMix:
     root = folder or OWN_MIX
     names = DOMAINS if folder is None else tuple(sorted(f.stem for f in root.glob("*.jsonl")))
     if not names:
-        raise CalibrationInvalid(f"{root} has no *.jsonl", "add one file for each domain")
+        what = "has no *.jsonl" if root.is_dir() else "is no folder"
+        raise CalibrationInvalid(
+            f"calibration: {root} {what}",
+            "name a folder with one DOMAIN.jsonl for each kind of text, its lines "
+            '{"id": ..., "text": ...} or {"id": ..., "messages": [...]}; or leave it out: then '
+            "hubtool's own mix is read",
+        )
     digest = hashlib.sha256()
     samples = {}
     for name in names:

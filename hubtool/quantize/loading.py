@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hubtool.artifact.headers import require_weight_files
 from hubtool.artifact.layout import read_json_object
+from hubtool.base.architecture import require_known_architecture
 from hubtool.errors import BrokenShard, PathNotFound, RemoteCodeNeeded, UnknownArchitecture
 from hubtool.quantize.blas import prefer_fast_blas
 
@@ -26,6 +28,7 @@ def load_lazily(folder: Path, *, trust_remote_code: bool = False) -> nn.Module:
     from mlx_lm.utils import load_model
 
     config = _config(folder)
+    require_weight_files(folder)
     if config.get("model_file") and not trust_remote_code:
         raise RemoteCodeNeeded(
             f"{folder}/config.json: model_file {config['model_file']!r} is the model's own code",
@@ -33,8 +36,6 @@ def load_lazily(folder: Path, *, trust_remote_code: bool = False) -> nn.Module:
         )
     try:
         model, _ = load_model(folder, lazy=True, trust_remote_code=trust_remote_code)
-    except FileNotFoundError as error:
-        raise PathNotFound(f"no model*.safetensors in {folder}", "check the folder") from error
     except RuntimeError as error:
         raise BrokenShard(f"{folder}: {error}", "fetch the damaged file again") from error
     except (ValueError, TypeError, KeyError) as error:
@@ -43,6 +44,13 @@ def load_lazily(folder: Path, *, trust_remote_code: bool = False) -> nn.Module:
             "use a base that this mlx-lm supports, or a newer mlx-lm",
         ) from error
     return model
+
+
+def require_loadable(folder: Path, *, trust_remote_code: bool = False) -> None:
+    """Raise what loading would, as far as names and config.json tell: mlx is not imported."""
+    config = _config(folder)
+    require_weight_files(folder)
+    require_known_architecture(str(folder), config, trust_remote_code=trust_remote_code)
 
 
 def load_tokenizer(folder: Path, *, trust_remote_code: bool = False) -> Any:

@@ -142,7 +142,7 @@ def warn_of_shortage(
     if need > free:
         console.warn(
             f"measuring takes up to {format_bytes(need)} of memory, {format_bytes(free)} are free; "
-            "`--method static` measures nothing"
+            "`hubtool quantize` and `hubtool release` measure nothing with `--method static`"
         )
 
 

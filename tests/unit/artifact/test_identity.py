@@ -106,5 +106,5 @@ def test_a_snapshot_of_the_cache_names_its_repo(
 
 
 def test_a_folder_without_weights_is_named(tmp_path: Path) -> None:
-    with pytest.raises(PathNotFound, match=r"no model\*\.safetensors in"):
+    with pytest.raises(PathNotFound, match=r"has no weights: no model\*\.safetensors"):
         weights_sha256(tmp_path)

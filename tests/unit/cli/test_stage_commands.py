@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import mlx.core as mx
 import pytest
@@ -16,9 +17,11 @@ import pytest
 from hubtool.artifact.identity import weights_sha256
 from hubtool.artifact.stats import stats_of_folder
 from hubtool.card.charts import WHOLE_MAP, draw_widths
+from hubtool.cli.measure import WAYS
 from hubtool.quantize.calibration import load_mix
 from hubtool.quantize.choice import DEFAULT_CHOICES
 from hubtool.quantize.optiq_files import read_making, read_verification
+from hubtool.quantize.sensitivity import Method
 from hubtool.quantize.verification import BaseUse
 from tests.support.tiny_models import save_tiny_model
 
@@ -41,6 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_tiny_model(root / "base", "llama")
     measured = run("measure", "base", "--tokens", "96", cwd=root)
     assert measured.returncode == 0, measured.stderr
+    assert measured.stdout == "sensitivity.json: 16 components at 15 choices\n"
     assert sorted(path.name for path in root.iterdir()) == ["base", "sensitivity.json"]
     quantized = run(
         "quantize", "base", "quant", "--sensitivity", "sensitivity.json", "--explain", cwd=root
@@ -248,6 +252,15 @@ def test_on_github_each_failed_check_is_an_annotation_at_its_file(folder: Path) 
         (("measure", "base", "--candidate-bits", "4,7"), "--candidate-bits: widths must be taken"),
         (("measure", "base", "--group-sizes", "32,65"), "--group-sizes: Input should be 32, 64 or"),
         (("quantize", "base", "new", "--target-bpw", "-1"), "correct --target-bpw; `hubtool quant"),
+        (
+            ("measure", "base", "--method", "foo"),
+            "'foo' is no way of measuring\nfix: name fisher or",
+        ),
+        (("measure", "base", "--method", "static"), "or exact; `hubtool quantize --method static`"),
+        (
+            ("measure", "base", "--calibration", "nope"),
+            "nope is no folder\nfix: name a folder with",
+        ),
         (("quantize", "base", "quant"), "exists already"),
         (("quantize", "base", "new", "--sensitivity", "none.json"), "run `hubtool measure` first"),
         (
@@ -296,6 +309,41 @@ def test_bad_input_is_named_with_a_remedy(
     assert words in done.stderr
     assert "fix: " in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words", "fix"),
+    [
+        ("weights", "other has no weights: no model*.safetensors", "name the folder of a whole"),
+        ("model_type", "other: config.json: model_type 'llamba9' is not known", "another base"),
+    ],
+)
+@pytest.mark.parametrize("command", [("measure",), ("quantize", "--out", "new")])
+def test_what_a_folder_lacks_is_told_before_who_computes(
+    folder: Path, tmp_path: Path, command: tuple[str, ...], spoil: str, words: str, fix: str
+) -> None:
+    other = shutil.copytree(folder / "base", tmp_path / "other")
+    if spoil == "weights":
+        (other / "model.safetensors").unlink()
+    else:
+        config = json.loads((other / "config.json").read_text())
+        (other / "config.json").write_text(json.dumps({**config, "model_type": "llamba9"}))
+    done = run(command[0], "other", *command[1:], cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("error: ")
+    assert words in done.stderr
+    assert fix in done.stderr
+
+
+def test_one_choice_is_one(folder: Path, tmp_path: Path) -> None:
+    asked = ("--candidate-bits", "4", "--group-sizes", "64", "--tokens", "96")
+    done = run("measure", str(folder / "base"), *asked, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "sensitivity.json: 16 components at 1 choice\n"
+
+
+def test_measure_offers_the_ways_that_it_has() -> None:
+    assert get_args(Method) == WAYS
 
 
 def test_check_lists_its_checks_and_knows_no_others(tmp_path: Path) -> None:

@@ -87,8 +87,11 @@ def test_a_bad_line_of_a_users_folder_is_named_by_file_and_number(
 
 
 def test_a_folder_without_samples_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CalibrationInvalid, match=r"has no \*\.jsonl"):
+    with pytest.raises(CalibrationInvalid, match=r"has no \*\.jsonl") as caught:
         load_mix(tmp_path)
+    assert 'one DOMAIN.jsonl for each kind of text, its lines {"id"' in caught.value.remedy
+    with pytest.raises(CalibrationInvalid, match=r"nope is no folder"):
+        load_mix(tmp_path / "nope")
     (tmp_path / "prose.jsonl").write_text("")
     with pytest.raises(CalibrationInvalid, match=r"^prose\.jsonl, line 1: "):
         load_mix(tmp_path)
