@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from hubtool.artifact.components import ComponentBits
-from hubtool.artifact.parts import PartSize
+from hubtool.artifact.parts import Part, PartSize
 from hubtool.artifact.shares import KeptShare, WidthShare
 from hubtool.artifact.stats import QuantStats
 from hubtool.card.facts import CardFacts, ModelTraits, build_facts
@@ -95,20 +95,7 @@ def stats(
     mode: str = "affine",
 ) -> QuantStats:
     """Figures for (bits, components, parameters) a width, as reading a folder would give them."""
-    sizes = [
-        (bits, parameters // count) for bits, count, parameters in widths for _ in range(count)
-    ]
-    layers = -(-len(sizes) // len(KINDS))
-    components = tuple(
-        ComponentBits(
-            f"model.layers.{place % layers}.{KINDS[place // layers]}",
-            bits,
-            group_sizes[place % len(group_sizes)],
-            mode,
-            size,
-        )
-        for place, (bits, size) in enumerate(sizes)
-    )
+    components = _components(widths, group_sizes, mode)
     quantized = sum(parameters for _, _, parameters in widths)
     bits = sum(bits * parameters for bits, _, parameters in widths)
     if len(group_sizes) == 1:
@@ -116,22 +103,7 @@ def stats(
     else:
         scales = sum(one.parameters * 32 // one.group_size for one in components)
     language_bytes = (bits + scales) // 8 + 2 * unquantized
-    parts = [
-        PartSize(
-            "language",
-            ("model-00001-of-00001.safetensors",),
-            language_bytes,
-            1200,
-            quantized + unquantized,
-            ("BF16", "U32"),
-        )
-    ]
-    for part, file, size in (
-        ("vision", "optiq_vision.safetensors", vision_bytes),
-        ("mtp", "optiq/mtp.safetensors", mtp_bytes),
-    ):
-        if size:
-            parts.append(PartSize(part, (file,), size, 400, size // 2, ("BF16",)))  # type: ignore[arg-type]
+    parts = _parts(language_bytes, quantized + unquantized, vision_bytes, mtp_bytes)
     total = sum(part.size_bytes for part in parts)
     parameters = sum(part.parameters for part in parts)
     return QuantStats(
@@ -140,7 +112,7 @@ def stats(
             WidthShare(bits, count, parameters_, parameters_ / quantized)
             for bits, count, parameters_ in widths
         ),
-        parts=tuple(parts),
+        parts=parts,
         parameters=parameters,
         quantized_parameters=quantized,
         unquantized_parameters=parameters - quantized,
@@ -150,6 +122,46 @@ def stats(
         weights_bytes=total,
         kept=kept,
     )
+
+
+def _components(
+    widths: tuple[tuple[int, int, int], ...], group_sizes: tuple[int, ...], mode: str
+) -> tuple[ComponentBits, ...]:
+    sizes = [
+        (bits, parameters // count) for bits, count, parameters in widths for _ in range(count)
+    ]
+    layers = -(-len(sizes) // len(KINDS))
+    return tuple(
+        ComponentBits(
+            f"model.layers.{place % layers}.{KINDS[place // layers]}",
+            bits,
+            group_sizes[place % len(group_sizes)],
+            mode,
+            size,
+        )
+        for place, (bits, size) in enumerate(sizes)
+    )
+
+
+def _parts(
+    language_bytes: int, language_parameters: int, vision_bytes: int, mtp_bytes: int
+) -> tuple[PartSize, ...]:
+    def sidecar(part: Part, file: str, size: int) -> PartSize:
+        return PartSize(part, (file,), size, 400, size // 2, ("BF16",))
+
+    parts = (
+        PartSize(
+            "language",
+            ("model-00001-of-00001.safetensors",),
+            language_bytes,
+            1200,
+            language_parameters,
+            ("BF16", "U32"),
+        ),
+        sidecar("vision", "optiq_vision.safetensors", vision_bytes),
+        sidecar("mtp", "optiq/mtp.safetensors", mtp_bytes),
+    )
+    return tuple(part for part in parts if part.size_bytes)
 
 
 def scores() -> ScoreSet:

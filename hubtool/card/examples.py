@@ -23,10 +23,22 @@ from hubtool.card.example_parts import (
     verification,
 )
 from hubtool.card.facts import CardFacts, ModelTraits, build_facts
-from hubtool.card.provenance import LicenceFacts
+from hubtool.card.provenance import LicenceFacts, Provenance
 from hubtool.scores.record import Score, ScoreSet
 
 HOSTILE = 'evil|org/<img src=x onerror="alert(1)">`rm`[x](javascript:alert(1))'
+
+
+def _by_another_tool(name: str, **changes: Any) -> Provenance:
+    return provenance(
+        qat_evidence=None,
+        drafter=None,
+        baseline=None,
+        measurement=None,
+        target_bpw=None,
+        made_by=name,
+        **changes,
+    )
 
 
 def _text_only() -> CardFacts:
@@ -62,15 +74,7 @@ def _imported_uniform() -> CardFacts:
 
 def _plain_mlx_lm() -> CardFacts:
     """A uniform quant that mlx-lm made and a maintainer handed over."""
-    made = provenance(
-        repo="mlx-community/gemma-4-e4b-it-4bit",
-        qat_evidence=None,
-        drafter=None,
-        baseline=None,
-        measurement=None,
-        target_bpw=None,
-        made_by="another tool",
-    )
+    made = _by_another_tool("another tool", repo="mlx-community/gemma-4-e4b-it-4bit")
     figures = stats(((4, 343, 8_000_000_000),), vision_bytes=0)
     return build_facts(made, figures, None, ModelTraits(has_chat_template=True))
 
@@ -179,14 +183,7 @@ def _static_rule() -> CardFacts:
 
 
 def _static_allocation() -> CardFacts:
-    made = provenance(
-        qat_evidence=None,
-        drafter=None,
-        baseline=None,
-        measurement=None,
-        target_bpw=None,
-        made_by="static_mixed_precision",
-    )
+    made = _by_another_tool("static_mixed_precision")
     return build_facts(made, stats(vision_bytes=0), None, ModelTraits(True, False))
 
 
@@ -260,15 +257,7 @@ def _verified_behind() -> CardFacts:
 
 def _verified_alone() -> CardFacts:
     """An imported quant of more bits than any uniform one has."""
-    made = provenance(
-        qat_evidence=None,
-        drafter=None,
-        baseline=None,
-        measurement=None,
-        target_bpw=None,
-        made_by="awq",
-        verification=verification(twin=False),
-    )
+    made = _by_another_tool("awq", verification=verification(twin=False))
     figures = stats(((8, 343, 8_000_000_000),), vision_bytes=0)
     return build_facts(made, figures, None, ModelTraits(True, False))
 

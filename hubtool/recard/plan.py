@@ -14,15 +14,7 @@ from hubtool.card.facts import CardFacts, build_facts
 from hubtool.card.frontmatter import split_card
 from hubtool.card.metadata import LICENCE_KEYS, build_metadata
 from hubtool.card.metadata_rules import metadata_problems
-from hubtool.card.provenance import (
-    OTHER_TOOL,
-    LicenceFacts,
-    Provenance,
-    qat_evidence,
-    short_scores,
-    texts_of,
-    tools_of,
-)
+from hubtool.card.provenance import Provenance, short_scores
 from hubtool.card.recompose import Look
 from hubtool.card.render import RenderedCard, escape_markdown, render_card
 from hubtool.card.templates import template_sha256
@@ -35,10 +27,10 @@ from hubtool.errors import (
     PathNotFound,
     StatsDisagree,
 )
-from hubtool.licences.declared import HUB_HOME
 from hubtool.licences.notices import missing_lines
 from hubtool.recard.change import FileChange, RepoPlan, Wish
 from hubtool.recard.describe import changes_of
+from hubtool.recard.legacy import legacy_provenance
 from hubtool.recard.select import Candidate, Skipped
 
 if TYPE_CHECKING:
@@ -142,8 +134,8 @@ class _Planned:
 
     def _provenance(self) -> Provenance:
         """The repo's own, or what its card and metadata tell; rendered with the wished look."""
-        known = self._quant.provenance
-        if known is not None and known.repo != self._quant.repo:
+        quant, known = self._quant, self._quant.provenance
+        if known is not None and known.repo != quant.repo:
             self._warnings.append(f"{PROVENANCE_FILE} was made for {known.repo}: a copied repo")
         if known is None and PROVENANCE_FILE in self._row.files:
             raise StatsDisagree(  # writing it anew would lose what a newer hubtool knew
@@ -151,49 +143,13 @@ class _Planned:
                 "use that version, or remove the file",
             )
         return dataclasses.replace(
-            known or self._legacy(),
-            repo=self._quant.repo,
+            known or legacy_provenance(quant.repo, self._base_repo(), self._maker, self._card.data),
+            repo=quant.repo,
             template=Path(self._template).name,
             template_sha256=template_sha256(self._template),
             brand=Path(self._brand).name,
-            header_bytes=self._quant.header_bytes,
-            scores=short_scores(self._quant.scores),
-        )
-
-    def _legacy(self) -> Provenance:
-        """Of a quant that hubtool did not make: no revision of its base is known."""
-        card, base = self._card.data, self._base_repo()
-        made_by = "mlx-optiq" if self._maker == "mlx-optiq" else OTHER_TOOL
-        licence = card.get("license")
-        return Provenance(
-            repo=self._quant.repo,
-            base_repo=base,
-            base_revision="",
-            base_url=f"{HUB_HOME}/{base}",
-            qat_evidence=qat_evidence(base, ()),
-            languages=(),
-            base_tags=(),
-            licence=LicenceFacts(
-                repo=base,
-                revision="",
-                identifiers=texts_of(licence),
-                name=_text(card.get("license_name")),
-                link=_text(card.get("license_link")),
-            ),
-            licence_files=(),
-            also_bound_by=(),
-            measurement=None,
-            target_bpw=None,
-            made_by=made_by,
-            drafter=None,
-            baseline=None,
-            template="",
-            template_sha256="",
-            brand="",
-            tools=tools_of(made_by),
-            git_commit=None,
-            git_tag=None,
-            files=(CARD_FILE, PROVENANCE_FILE),
+            header_bytes=quant.header_bytes,
+            scores=short_scores(quant.scores),
         )
 
     def _base_repo(self) -> str:
@@ -237,13 +193,8 @@ class _Planned:
         if self._wish.part == "metadata":
             return []
         charts = [chart.path for chart in (facts.width_chart, facts.score_chart) if chart]
-        owned = {
-            *provenance.files,
-            CARD_FILE,
-            PROVENANCE_FILE,
-            *charts,
-            *(one.path for one in files),
-        }
+        owned = {*provenance.files, CARD_FILE, PROVENANCE_FILE, *charts}
+        owned |= {one.path for one in files}
         text = dataclasses.replace(provenance, files=tuple(sorted(owned))).as_text
         before = self._quant.release
         if text == before:
@@ -300,7 +251,3 @@ def _require_valid(text: str) -> None:
         raise CardMetadataInvalid(
             f"the Hub would refuse its card: {'; '.join(wrong)}", "correct it on the repo's page"
         )
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None

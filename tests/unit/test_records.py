@@ -9,19 +9,12 @@ from pathlib import Path
 import pytest
 
 from hubtool.errors import JournalUnreadable
-from hubtool.quantize.sensitivity import CalibrationUse, ComponentSensitivity, Sensitivity
+from hubtool.quantize.sensitivity import ComponentSensitivity, Sensitivity
 from hubtool.records import FileHash, git_blob_sha1, hash_folder, write_whole
+from tests.support.allocations import sensitivity
 
-SENSITIVITY = Sensitivity(
-    components=(ComponentSensitivity("model.layers.0.mlp.up_proj", 4096, {"4": 0.1, "8": 0.001}),),
-    candidate_bits=(4, 8),
-    group_size=64,
-    group_sizes=(64,),
-    method="fisher",
-    reference="bf16",
-    reference_reason="it fits",
-    calibration=CalibrationUse("0" * 64, ("prose",), 1, 48),
-    dtype="float32",
+SENSITIVITY = sensitivity(
+    [ComponentSensitivity("model.layers.0.mlp.up_proj", 4096, {"4": 0.1, "8": 0.001})], (4, 8)
 )
 
 

@@ -9,17 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.commands import run
 from tests.support.tiny_models import save_tiny_model
-
-
-def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "hubtool", *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
 
 
 @pytest.fixture(scope="module")

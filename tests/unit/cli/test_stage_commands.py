@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import get_args
 
@@ -23,18 +20,8 @@ from hubtool.quantize.choice import DEFAULT_CHOICES
 from hubtool.quantize.optiq_files import read_making, read_verification
 from hubtool.quantize.sensitivity import Method
 from hubtool.quantize.verification import BaseUse
+from tests.support.commands import run
 from tests.support.tiny_models import save_tiny_model
-
-
-def run(*arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "hubtool", *arguments],
-        cwd=cwd,
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 from hubtool.artifact.stats import stats_of_folder
 from hubtool.card.example_parts import verification
 from hubtool.errors import StatsDisagree
-from hubtool.quantize.allocation import Allocation, ComponentWidth
+from hubtool.quantize.allocation import ComponentWidth
 from hubtool.quantize.budget import Budget, MemorySum
 from hubtool.quantize.imported import claims_of_folder, require_claims_true
 from hubtool.quantize.optiq_files import (
@@ -24,44 +24,39 @@ from hubtool.quantize.optiq_files import (
     write_optiq_files,
     write_verification,
 )
-from hubtool.quantize.sensitivity import CalibrationUse, ComponentSensitivity, Sensitivity
+from hubtool.quantize.sensitivity import CalibrationUse, ComponentSensitivity
+from tests.support.allocations import allocation_of, sensitivity
 from tests.support.toy_weights import write_quant
 
 NARROW, WIDE = "model.layers.0.mlp.up_proj", "model.layers.0.mlp.down_proj"
 ROUTER = "model.layers.0.mlp.gate"
-MEASURED = Sensitivity(
-    components=(
-        ComponentSensitivity(NARROW, 8192, {"4": 0.02, "8": 0.0001}),
-        ComponentSensitivity(WIDE, 8192, {"4": 0.05, "8": 0.0002}),
+MEASURED = dataclasses.replace(
+    sensitivity(
+        [
+            ComponentSensitivity(NARROW, 8192, {"4": 0.02, "8": 0.0001}),
+            ComponentSensitivity(WIDE, 8192, {"4": 0.05, "8": 0.0002}),
+        ],
+        (4, 8),
     ),
-    candidate_bits=(4, 8),
-    group_size=64,
-    group_sizes=(64,),
-    method="fisher",
     reference="uniform4",
     reference_reason="bf16 needs about 15.90 GB, 11.20 GB were free",
     calibration=CalibrationUse("c" * 64, ("prose", "code"), 16, 3072),
-    dtype="float32",
     base_sha256="b" * 64,
 )
 # what was planned differs from the bytes: only the bytes may show in per_layer
-PLANNED = Allocation(
-    components=(
-        ComponentWidth(NARROW, 8, 64, 8192, "planned"),
-        ComponentWidth(WIDE, 8, 64, 8192, "planned"),
-        ComponentWidth(ROUTER, 16, 0, 256, "router"),
+PLANNED = dataclasses.replace(
+    allocation_of(
+        (
+            ComponentWidth(NARROW, 8, 64, 8192, "planned"),
+            ComponentWidth(WIDE, 8, 64, 8192, "planned"),
+            ComponentWidth(ROUTER, 16, 0, 256, "router"),
+        )
     ),
     candidate_bits=(4, 8),
-    group_size=64,
-    group_sizes=(64,),
     budget=Budget("target_bpw", 6.5),
     nominal_bpw=8.0,
-    stored_bytes=0,
-    stored_bpw=0.0,
     kl=0.07,
     optimality_gap=0.001,
-    is_best=False,
-    kl_per_megabyte=0.0,
 )
 
 
