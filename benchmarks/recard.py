@@ -29,8 +29,8 @@ from hubtool.console import format_bytes
 from hubtool.localhub.faults import Fault
 from hubtool.localhub.server import RunningHub, start_local_hub
 from hubtool.localhub.store import Store
-from tests.support.fleet import optiq_made
 from tests.support.localhub import client_environment
+from tests.support.quant_kinds import optiq_made
 
 ORG = "lab"
 OLD_BANNER = re.compile(r"^> Built with \[mlx-optiq\].*$", re.MULTILINE)

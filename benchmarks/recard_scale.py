@@ -32,8 +32,9 @@ from hubtool.console import format_bytes, format_seconds
 from hubtool.hub.budget import RateBudget, purse_of
 from hubtool.localhub.server import RunningHub, start_local_hub
 from hubtool.localhub.store import Store
-from tests.support.fleet import FAULTY, KINDS, optiq_made
+from tests.support.fleet import FAULTY
 from tests.support.localhub import client_environment
+from tests.support.quant_kinds import KINDS, optiq_made
 
 ORG = "lab"
 REAL_HUB = "https://huggingface.co"

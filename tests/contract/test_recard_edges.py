@@ -31,8 +31,9 @@ from hubtool.recard.select import (
     judged,
     row_of,
 )
-from tests.support.fleet import FAULTY, KINDS, hubtool_made
+from tests.support.fleet import FAULTY
 from tests.support.localhub import HubSession
+from tests.support.quant_kinds import KINDS, hubtool_made
 from tests.support.recard_bench import OPTIQ, TITLE, Bench, only
 from tests.support.toy_weights import safetensors_bytes
 

@@ -9,7 +9,7 @@ import pytest
 from hubtool.errors import HubUnreachable, NotSignedIn, QuotaSpent
 from hubtool.localhub.faults import Fault
 from hubtool.recard.change import RepoPlan
-from tests.support.fleet import hubtool_made, mlx_lm_card, uniform
+from tests.support.quant_kinds import hubtool_made, mlx_lm_card, uniform
 from tests.support.recard_bench import APACHE, Bench, base_with, only, quant_of
 
 

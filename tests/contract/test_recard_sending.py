@@ -15,8 +15,8 @@ from hubtool.localhub.faults import Fault
 from hubtool.recard.change import RepoPlan
 from hubtool.recard.journal import Entry, Journal
 from hubtool.recard.permission import require_writable
-from tests.support.fleet import hubtool_made
 from tests.support.localhub import HubSession
+from tests.support.quant_kinds import hubtool_made
 from tests.support.recard_bench import APACHE, OPTIQ, TITLE, Bench, base_with, quant_of
 
 

@@ -19,7 +19,8 @@ from huggingface_hub import HfApi
 from hubtool.localhub.faults import Fault
 from hubtool.localhub.server import RunningHub, start_local_hub
 from hubtool.localhub.store import Store
-from tests.support.fleet import KINDS, NAMED, Fleet, seed_fleet
+from tests.support.fleet import NAMED, Fleet, seed_fleet
+from tests.support.quant_kinds import KINDS
 from tests.support.release import environment, hubtool
 
 ORG = "lab"

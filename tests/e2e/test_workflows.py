@@ -15,7 +15,8 @@ from hubtool.hub.plan import PublishPlan
 from hubtool.localhub.server import RunningHub
 from hubtool.release.github import plan_summary
 from hubtool.release.new_repo import NAME, new_repository
-from tests.support.action_runner import Run, Runner
+from tests.support.action_run import Run
+from tests.support.action_runner import Runner
 from tests.support.dispatch import WORKFLOW, pushed
 from tests.support.expressions import Expression, truth
 from tests.support.release import BASE, CANARY, adopt_token, environment, files_holding, hubtool

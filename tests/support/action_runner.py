@@ -7,7 +7,6 @@ knows the few that ours uses, by what they document: setup-python, cache, upload
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import os
 import re
@@ -21,54 +20,11 @@ from typing import Any
 
 import yaml
 
+from tests.support.action_run import COMMAND, Annotation, Run, Step, settings_in, unescaped
 from tests.support.expressions import Expression, fill, text_of, truth
 
 STEP_SECONDS = 120
 DEFAULT_BRANCH = "main"
-_COMMAND = re.compile(
-    r"::(?P<name>[a-z-]+)(?: (?P<properties>[^:]*(?::(?!:)[^:]*)*))?::(?P<text>.*)"
-)
-
-
-@dataclasses.dataclass(frozen=True)
-class Annotation:
-    """A line beside the change: ``level`` is error, warning or notice."""
-
-    level: str
-    text: str
-    title: str = ""
-    file: str = ""
-
-
-@dataclasses.dataclass
-class Step:
-    """How a step ended: success, failure or skipped."""
-
-    outcome: str
-    outputs: dict[str, str] = dataclasses.field(default_factory=dict)
-
-
-@dataclasses.dataclass
-class Run:
-    """One run of the action. ``log`` is masked; ``raw`` is what the steps printed, without
-    the ``add-mask`` commands, which the runner swallows."""
-
-    outcome: str = "success"
-    outputs: dict[str, str] = dataclasses.field(default_factory=dict)
-    steps: dict[str, Step] = dataclasses.field(default_factory=dict)  # by name
-    raw: list[str] = dataclasses.field(default_factory=list)
-    summary: str = ""
-    annotations: list[Annotation] = dataclasses.field(default_factory=list)
-    masks: list[str] = dataclasses.field(default_factory=list)
-    installs: list[str] = dataclasses.field(default_factory=list)
-
-    @property
-    def log(self) -> str:
-        """What a reader of the log sees."""
-        text = "\n".join(self.raw)
-        for mask in self.masks:
-            text = text.replace(mask, "***")
-        return text
 
 
 class Runner:
@@ -228,26 +184,26 @@ class _Job:
         )
         for line in done.stdout.splitlines():
             self._line(line)
-        self.env |= _settings(files["GITHUB_ENV"].read_text())
+        self.env |= settings_in(files["GITHUB_ENV"].read_text())
         for folder in files["GITHUB_PATH"].read_text().split():
             self.env["PATH"] = f"{folder}{os.pathsep}{self.env['PATH']}"
         self.run.summary += files["GITHUB_STEP_SUMMARY"].read_text()
-        outputs = _settings(files["GITHUB_OUTPUT"].read_text())
+        outputs = settings_in(files["GITHUB_OUTPUT"].read_text())
         return Step("failure" if done.returncode else "success", outputs)
 
     def _line(self, line: str) -> None:
-        match = _COMMAND.match(line.strip())
+        match = COMMAND.match(line.strip())
         if match and match["name"] == "add-mask":
             self.run.masks.append(match["text"])
             return
         self.run.raw.append(line)
         if match and match["name"] in ("error", "warning", "notice"):
             pairs = (pair.partition("=") for pair in (match["properties"] or "").split(",") if pair)
-            places = {key: _unescaped(value) for key, _, value in pairs}
+            places = {key: unescaped(value) for key, _, value in pairs}
             self.run.annotations.append(
                 Annotation(
                     match["name"],
-                    _unescaped(match["text"]),
+                    unescaped(match["text"]),
                     places.get("title", ""),
                     places.get("file", ""),
                 )
@@ -335,29 +291,3 @@ _KNOWN = {
     "actions/cache/save": _Job.save,
     "actions/upload-artifact": _Job.upload,
 }
-
-
-def _settings(text: str) -> dict[str, str]:
-    """``name=value`` lines, and ``name<<END`` with the lines up to END."""
-    found, lines = {}, iter(text.splitlines())
-    for line in lines:
-        if match := re.fullmatch(r"([\w-]+)<<(.+)", line):
-            value = []
-            for inner in lines:
-                if inner == match[2]:
-                    break
-                value.append(inner)
-            else:
-                raise AssertionError(f"{match[1]}: no line {match[2]} ends it")
-            found[match[1]] = "\n".join(value)
-        else:
-            name, sign, value_text = line.partition("=")
-            assert sign, f"not a setting: {line!r}"
-            found[name] = value_text
-    return found
-
-
-def _unescaped(text: str) -> str:
-    for code, sign in (("%0A", "\n"), ("%0D", "\r"), ("%3A", ":"), ("%2C", ","), ("%25", "%")):
-        text = text.replace(code, sign)
-    return text

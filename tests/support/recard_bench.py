@@ -26,8 +26,8 @@ from hubtool.recard.select import (
     Skipped,
 )
 from hubtool.recard.undo import undo_plan
-from tests.support.fleet import mlx_lm_card, optiq_made, uniform
 from tests.support.localhub import HubSession
+from tests.support.quant_kinds import mlx_lm_card, optiq_made, uniform
 
 TITLE = "Cards"
 

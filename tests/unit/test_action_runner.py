@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.action_runner import Annotation, Run, Runner
+from tests.support.action_run import Annotation, Run
+from tests.support.action_runner import Runner
 
 ACTION = r"""
 inputs:

@@ -1,4 +1,4 @@
-"""Results of lm-evaluation-harness, mlx_lm.evaluate and BFCL."""
+"""Results of lm-evaluation-harness and mlx_lm.evaluate."""
 
 from __future__ import annotations
 
@@ -224,33 +224,6 @@ def test_what_is_wrong_is_named_with_file_and_field(
     assert caught.value.message.startswith("results.json: results.gsm8k")
 
 
-BFCL = """{"accuracy": 0.5, "correct_count": 2, "total_count": 4}
-{"id": "simple_1", "test_category": "simple", "valid": false}
-{"id": "simple_2", "test_category": "simple", "valid": false}
-"""
-
-
-def test_bfcl_counts_are_kept_and_its_category_named(tmp_path: Path) -> None:
-    score = read(tmp_path, BFCL)["bfcl_simple"]
-    assert (score.value_percent, score.n, score.correct) == (50.0, 4, 2)
-    assert score.display_name == "BFCL simple (4)"
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "words"),
-    [
-        ('"correct_count": 2', '"correct_count": 3', "contradicts 3 of 4"),
-        ('"total_count": 4', '"total_count": 0', r"line 1\.total_count"),
-        ('{"id": "simple_2", "test_category": "simple", "valid": false}\n', "", "1 are listed"),
-    ],
-)
-def test_a_bfcl_file_that_does_not_add_up_is_refused(
-    tmp_path: Path, old: str, new: str, words: str
-) -> None:
-    with pytest.raises(ScoreFileInvalid, match=words):
-        read(tmp_path, BFCL.replace(old, new))
-
-
 def samples(path: Path, task: str, values: list[float], filter_: str = "strict-match") -> None:
     lines = [
         json.dumps({"doc_id": place, "filter": chosen, "exact_match": value, "doc": {"q": "..."}})
@@ -294,9 +267,3 @@ def test_filter_and_part_of_a_group_can_be_chosen(tmp_path: Path) -> None:
         read_scores(file, Choice(filters={"gsm8k": "loose"}))
     with pytest.raises(ScoreFileInvalid, match=r"results\.arc is not there"):
         read_scores(file, Choice(("arc",)))
-
-
-def test_a_bfcl_file_without_a_failed_case_is_one_line(tmp_path: Path) -> None:
-    line = '{"accuracy": 1.0, "correct_count": 4, "total_count": 4}\n'
-    assert read(tmp_path, line, "BFCL_v3_simple_score.json")["bfcl_simple"].correct == 4
-    assert read(tmp_path, line)["bfcl_all"].failed_items == ()

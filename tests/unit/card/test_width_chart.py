@@ -1,28 +1,23 @@
-"""The charts of a card, read back pixel by pixel, and their alt texts."""
+"""The chart of widths, read back pixel by pixel, and its alt text."""
 
 from __future__ import annotations
 
-import dataclasses
-import io
 import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image, ImageColor
+from PIL import ImageColor
 
 from hubtool.artifact.components import ComponentBits
 from hubtool.card.chart_sheet import CARD, open_sheet
-from hubtool.card.charts import draw_scores, draw_widths, scores_alt, widths_alt
-from hubtool.card.score_chart import BASELINE, CANDIDATE
+from hubtool.card.charts import draw_widths, widths_alt
 from hubtool.card.width_chart import ON_CARD, SHADES, WHOLE_MAP, ChartSize, colour_of
 from hubtool.card.width_grid import Row, Stack, grid_of
-from hubtool.scores.capability import Comparison
+from tests.support.pictures import CARD_BYTES_LIMIT, HOSTILE, coloured, decoded
 
 ATTENTION = [f"self_attn.{name}_proj" for name in "qkvo"]
 KINDS = [*ATTENTION, "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"]
-CARD_BYTES_LIMIT = 150_000
 
 
 def component(name: str, bits: int = 4) -> ComponentBits:
@@ -36,35 +31,6 @@ def layers(count: int, kinds: list[str], wide: tuple[int, ...] = ()) -> list[Com
         for number in range(count)
         for kind in kinds
     ]
-
-
-def row(name: str, percent: float, baseline: float | None = None, **more: object) -> Comparison:
-    alone = Comparison(
-        benchmark=name.lower(),
-        display_name=name,
-        metric="accuracy",
-        n=500,
-        candidate_percent=percent,
-        candidate_interval=(percent - 3, percent + 3),
-    )
-    if baseline is not None:
-        more |= {
-            "baseline_percent": baseline,
-            "baseline_interval": (baseline - 4, baseline + 4),
-            "delta_points": percent - baseline,
-        }
-    return dataclasses.replace(alone, **more)
-
-
-def decoded(png: bytes) -> Image.Image:
-    picture = Image.open(io.BytesIO(png))
-    assert picture.format == "PNG"
-    return picture.convert("RGBA")
-
-
-def coloured(picture: Image.Image, colour: str) -> np.ndarray:
-    """Where the picture has a colour: an array of bool, by y and x."""
-    return (np.asarray(picture)[:, :, :3] == ImageColor.getrgb(colour)).all(axis=2)
 
 
 def cell_rows(png: bytes) -> list[dict[int, int]]:
@@ -87,9 +53,6 @@ def cell_rows(png: bytes) -> list[dict[int, int]]:
 def widths(png: bytes) -> list[list[int]]:
     """The bits of the cells of each row, from the left."""
     return [list(row.values()) for row in cell_rows(png)]
-
-
-# --- widths -----------------------------------------------------------------
 
 
 def test_each_cell_has_the_colour_of_its_width() -> None:
@@ -252,9 +215,6 @@ def test_alt_text_stays_short_and_counts_what_it_leaves_out() -> None:
     assert told.endswith("; 6 more in the picture.")
 
 
-HOSTILE = "$\\frac{a}{b$\n\x1b[31m\u202e<b>漢\U000e0041" + "y" * 3000
-
-
 def test_hostile_names_are_drawn_as_plain_short_text(recwarn: pytest.WarningsRecorder) -> None:
     components = [
         component(f"model.layers.0.{HOSTILE}"),
@@ -264,7 +224,6 @@ def test_hostile_names_are_drawn_as_plain_short_text(recwarn: pytest.WarningsRec
     assert decoded(draw_widths(components)).width == 1600
     assert len(widths_alt(components)) < 600
     assert "$\\frac{a}{b$ [31m<b>漢yyy" in widths_alt(components)
-    assert decoded(draw_scores([row(HOSTILE, 50.0, 40.0)], HOSTILE)).width == 1600
     assert not recwarn.list
 
 
@@ -287,70 +246,3 @@ def test_each_width_has_a_colour_of_its_own_and_darker_is_wider() -> None:
     lights = [light(colour_of(bits)) for bits in range(1, 10)]
     assert lights == sorted(lights, reverse=True)
     assert len(set(lights)) == 9
-
-
-# --- scores -----------------------------------------------------------------
-
-
-def span(picture: Image.Image, colour: str, top: int, bottom: int) -> tuple[int, int]:
-    """(left, right) end of what has ``colour`` between two heights, left of the figures."""
-    found = coloured(picture, colour)[top:bottom, :-300].any(axis=0).nonzero()[0]
-    return int(found.min()), int(found.max())
-
-
-def test_whiskers_lie_where_their_intervals_are() -> None:
-    picture = decoded(draw_scores([row("A", 50.0, 60.0)], "org/base"))
-    ours, theirs = (span(picture, colour, 150, 230) for colour in (CANDIDATE, BASELINE))
-    scale = (theirs[1] - ours[0]) / (64 - 47)  # pixels a point
-    assert (ours[1] - ours[0]) / scale == pytest.approx(6, abs=0.2)
-    assert (theirs[1] - theirs[0]) / scale == pytest.approx(8, abs=0.2)
-
-
-def test_without_a_baseline_only_one_side_is_drawn_and_told() -> None:
-    rows = [row("MMLU (5-shot)", 57.71), row("GSM8K", 4.0, partial=True)]
-    colours = decoded(draw_scores(rows, "")).convert("RGB").getcolors(1 << 20)
-    assert ImageColor.getrgb(BASELINE) not in {colour for _, colour in colours}
-    assert scores_alt(rows, "") == (
-        "Benchmark scores of this model, in percent, with 95 % intervals: "
-        "MMLU (5-shot) 57.7 (54.7 to 60.7); GSM8K (cut short) 4.0 (1.0 to 7.0)."
-    )
-
-
-def test_a_note_takes_no_room_from_the_name() -> None:
-    def whisker(**notes: object) -> tuple[int, int]:
-        name = "MMLU (5-shot, first 1000 of 14042 items)"  # wider than any note
-        return span(decoded(draw_scores([row(name, 50.0, 60.0, **notes)], "")), CANDIDATE, 150, 230)
-
-    plain = whisker()
-    assert whisker(partial=True, differs=("n",), undisclosed=("few_shot",)) == plain
-    assert plain[0] > 44 + 400  # the whole name stands left of it
-
-
-def test_alt_text_of_scores_tells_both_sides() -> None:
-    rows = [
-        row("MMLU", 57.7, 57.4, undisclosed=("harness",)),
-        row("BFCL", 88.0, 84.0, differs=("few_shot",), partial=True),
-    ]
-    assert scores_alt(rows, "org/base") == (
-        "Benchmark scores of this model against org/base, in percent, with 95 % intervals: "
-        "MMLU (not all settings told) 57.7 (54.7 to 60.7) against 57.4 (53.4 to 61.4); "
-        "BFCL (cut short, settings differ) 88.0 (85.0 to 91.0) against 84.0 (80.0 to 88.0)."
-    )
-
-
-@pytest.mark.parametrize("count", [1, 12])
-def test_scores_keep_their_size_and_bytes(count: int) -> None:
-    rows = [
-        row(f"Benchmark {number} {'long ' * 40}", 5.0 + 8 * number, 50.0) for number in range(count)
-    ]
-    png = draw_scores(rows, "organisation/" + "model-" * 40)
-    assert png == draw_scores(rows, "organisation/" + "model-" * 40)
-    assert len(png) < CARD_BYTES_LIMIT
-    assert decoded(png).size == (1600, 256 + 64 * count)
-
-
-@pytest.mark.parametrize("percent", [0.0, 100.0])
-def test_scores_at_the_ends_are_drawn(percent: float) -> None:
-    at_end = row("A", percent, candidate_interval=(max(0.0, percent - 4), min(100.0, percent + 4)))
-    left, right = span(decoded(draw_scores([at_end], "")), CANDIDATE, 150, 230)
-    assert 80 < left < right < 1300
