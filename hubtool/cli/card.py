@@ -31,6 +31,34 @@ if TYPE_CHECKING:
 CARD_FILE = "README.md"
 
 
+_BaseOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Hub id of the base: reads its licence and revision anew. Needed for a folder "
+        "without optiq/release.json.",
+    ),
+]
+_RepoOption = Annotated[
+    str | None, typer.Option(help="Repo that the quant will be published as, ORG/NAME.")
+]
+_BaselineOption = Annotated[
+    str | None,
+    typer.Option(help="Quant that the scores are compared with, ORG/NAME; its headers are read."),
+]
+_TemplateOption = Annotated[
+    str | None,
+    typer.Option(help="Card template: a name or a file. [default: the card's own; first optiq]"),
+]
+_BrandOption = Annotated[
+    str | None,
+    typer.Option(help="Card brand: a name or a file. [default: the card's own; first optiq]"),
+]
+_DiffOption = Annotated[bool, typer.Option("--diff", help="Show what would change; write nothing.")]
+_OutOption = Annotated[
+    Path | None, typer.Option(help="Write the card to this file instead of the folder.")
+]
+
+
 class CardCommands(TyperGroup):
     """``hubtool card DIR`` is ``hubtool card render DIR``: rendering need not be said."""
 
@@ -66,42 +94,17 @@ app.command("preview")(preview)
 @app.command("render")
 def render(
     folder: Annotated[Path, typer.Argument(help="Quant folder.", metavar="DIR")],
-    base: Annotated[
-        str | None,
-        typer.Option(
-            help="Hub id of the base: reads its licence and revision anew. Needed for a folder "
-            "without optiq/release.json.",
-        ),
-    ] = None,
-    repo: Annotated[
-        str | None, typer.Option(help="Repo that the quant will be published as, ORG/NAME.")
-    ] = None,
+    base: _BaseOption = None,
+    repo: _RepoOption = None,
     accept_licence: AcceptLicenceOption = None,
     scores: ScoresOption = None,
     baseline_scores: BaselineScoresOption = None,
-    baseline: Annotated[
-        str | None,
-        typer.Option(
-            help="Quant that the scores are compared with, ORG/NAME; its headers are read."
-        ),
-    ] = None,
-    template: Annotated[
-        str | None,
-        typer.Option(
-            help="Card template: a name or a file. [default: the card's own; first optiq]"
-        ),
-    ] = None,
-    brand: Annotated[
-        str | None,
-        typer.Option(help="Card brand: a name or a file. [default: the card's own; first optiq]"),
-    ] = None,
+    baseline: _BaselineOption = None,
+    template: _TemplateOption = None,
+    brand: _BrandOption = None,
     overwrite_edited: OverwriteEditedOption = False,
-    diff: Annotated[
-        bool, typer.Option("--diff", help="Show what would change; write nothing.")
-    ] = False,
-    out: Annotated[
-        Path | None, typer.Option(help="Write the card to this file instead of the folder.")
-    ] = None,
+    diff: _DiffOption = False,
+    out: _OutOption = None,
     hub: HubOption = None,
     json_output: JsonOption = False,
 ) -> None:

@@ -29,50 +29,66 @@ TITLE = "Update the model card"
 PARTS: dict[str | None, Part] = {None: "whole", "metadata": "metadata", "blocks": "blocks"}
 
 
+_OrgOption = Annotated[str | None, typer.Option(help="Organisation or user whose quants.")]
+_MatchOption = Annotated[
+    str | None, typer.Option(help="Only names that match, such as 'gemma-*-OptiQ-*'.")
+]
+_RepoOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A quant by its id, whoever made it, in addition to --org; repeatable.",
+        metavar="ORG/NAME",
+    ),
+]
+_FromFileOption = Annotated[
+    Path | None, typer.Option(help="File with such ids, one a line.", metavar="LIST")
+]
+_TemplateOption = Annotated[
+    str | None, typer.Option(help="Card template: a name or a file. Default: each quant's own.")
+]
+_BrandOption = Annotated[
+    str | None, typer.Option(help="Card brand: a name or a file. Default: each quant's own.")
+]
+_OnlyOption = Annotated[
+    str | None, typer.Option(help="Change only this part.", metavar="metadata|blocks")
+]
+_ChartsOption = Annotated[
+    bool, typer.Option("--charts", help="Draw charts for quants that have none yet.")
+]
+_IncludeLicenceOption = Annotated[
+    bool,
+    typer.Option(
+        "--include-licence",
+        help="Read every base's licence anew, and change cards that say otherwise.",
+    ),
+]
+_HtmlOption = Annotated[
+    Path | None, typer.Option(help="Write one page with all diffs.", metavar="FILE")
+]
+_OutOption = Annotated[Path, typer.Option(help="Where the plan goes.")]
+_DiffOption = Annotated[bool, typer.Option("--diff", help="Print the diffs.")]
+_TitleOption = Annotated[str, typer.Option(help="Title of the commits.")]
+_NoCacheOption = Annotated[bool, typer.Option("--no-cache", help="Read every repo anew.")]
+
+
 def plan(
-    org: Annotated[str | None, typer.Option(help="Organisation or user whose quants.")] = None,
-    match: Annotated[
-        str | None, typer.Option(help="Only names that match, such as 'gemma-*-OptiQ-*'.")
-    ] = None,
-    repo: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A quant by its id, whoever made it, in addition to --org; repeatable.",
-            metavar="ORG/NAME",
-        ),
-    ] = None,
-    from_file: Annotated[
-        Path | None, typer.Option(help="File with such ids, one a line.", metavar="LIST")
-    ] = None,
-    template: Annotated[
-        str | None, typer.Option(help="Card template: a name or a file. Default: each quant's own.")
-    ] = None,
-    brand: Annotated[
-        str | None, typer.Option(help="Card brand: a name or a file. Default: each quant's own.")
-    ] = None,
-    only: Annotated[
-        str | None, typer.Option(help="Change only this part.", metavar="metadata|blocks")
-    ] = None,
-    charts: Annotated[
-        bool, typer.Option("--charts", help="Draw charts for quants that have none yet.")
-    ] = False,
+    org: _OrgOption = None,
+    match: _MatchOption = None,
+    repo: _RepoOption = None,
+    from_file: _FromFileOption = None,
+    template: _TemplateOption = None,
+    brand: _BrandOption = None,
+    only: _OnlyOption = None,
+    charts: _ChartsOption = False,
     overwrite_edited: OverwriteEditedOption = False,
-    include_licence: Annotated[
-        bool,
-        typer.Option(
-            "--include-licence",
-            help="Read every base's licence anew, and change cards that say otherwise.",
-        ),
-    ] = False,
+    include_licence: _IncludeLicenceOption = False,
     accept_licence: AcceptLicenceOption = None,
-    out: Annotated[Path, typer.Option(help="Where the plan goes.")] = Path("plan.json"),
-    diff: Annotated[bool, typer.Option("--diff", help="Print the diffs.")] = False,
-    html: Annotated[
-        Path | None, typer.Option(help="Write one page with all diffs.", metavar="FILE")
-    ] = None,
-    title: Annotated[str, typer.Option(help="Title of the commits.")] = TITLE,
+    out: _OutOption = Path("plan.json"),
+    diff: _DiffOption = False,
+    html: _HtmlOption = None,
+    title: _TitleOption = TITLE,
     concurrency: ConcurrencyOption = 16,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Read every repo anew.")] = False,
+    no_cache: _NoCacheOption = False,
     hub: HubOption = None,
     json_output: JsonOption = False,
 ) -> None:
