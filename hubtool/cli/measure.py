@@ -26,6 +26,9 @@ from hubtool.quantize.calibration import LEAST_TOKENS
 
 if TYPE_CHECKING:
     from hubtool.console import Console
+    from hubtool.quantize.sensitivity import Sensitivity
+    from hubtool.quantize.team import Team
+    from hubtool.release.quantize_options import QuantizeOptions
 
 # what means something when a quant is compared instead
 BESIDE_VERIFY = {"model", "verify", "tokens", "trust_remote_code", "json_output"}
@@ -109,23 +112,38 @@ def _refuse_beside_verify(command: typer.Context) -> None:
 
 def _run(model: Path, out: Path, options: dict[str, Any], console: Console) -> None:
     """Measure and write ``out``, alone or in a team. ``options`` are of QuantizeOptions."""
-    from hubtool.console import SILENT
     from hubtool.quantize.blas import prefer_fast_blas
     from hubtool.quantize.team import join_team
 
     prefer_fast_blas()  # before mlx is imported, and the team is mlx's
     team = join_team()
 
-    from hubtool.quantize.calibration import load_mix
-    from hubtool.quantize.checkpoint import state_file
+    from hubtool.holding import hold_output
     from hubtool.quantize.loading import require_loadable
-    from hubtool.quantize.sensitivity import measure_sensitivity
     from hubtool.release.manifest import check_quantize_options
 
     want = check_quantize_options("hubtool measure", **options)
-    assert want.method != "static"  # refused with all that is no way of measuring
     require_loadable(model, trust_remote_code=want.trust_remote_code)
-    mix = load_mix(Path(want.calibration) if want.calibration else None)
+    if not team.leads:  # it writes nothing
+        _measure(model, out, want, team, console)
+        return
+    with hold_output(out):
+        result = _measure(model, out, want, team, console)
+    console.data(result.to_json())
+    found = _counted(len(result.components), "component")
+    console.result(f"{out}: {found} at {_counted(len(want.measurable.choices), 'choice')}")
+
+
+def _measure(
+    model: Path, out: Path, want: QuantizeOptions, team: Team, console: Console
+) -> Sensitivity:
+    """The result, written to ``out`` by the process that leads."""
+    from hubtool.console import SILENT
+    from hubtool.quantize.calibration import load_mix
+    from hubtool.quantize.checkpoint import state_file
+    from hubtool.quantize.sensitivity import measure_sensitivity
+
+    assert want.method != "static"  # refused with all that is no way of measuring
     state = state_file(out)
     result = measure_sensitivity(
         model,
@@ -135,7 +153,7 @@ def _run(model: Path, out: Path, options: dict[str, Any], console: Console) -> N
         method=want.method,
         reference=want.reference,
         rounding=want.rounding,
-        mix=mix,
+        mix=load_mix(Path(want.calibration) if want.calibration else None),
         tokens=want.calibration_tokens,
         seed=want.seed,
         state=state,
@@ -143,13 +161,10 @@ def _run(model: Path, out: Path, options: dict[str, Any], console: Console) -> N
         trust_remote_code=want.trust_remote_code,
         team=team,
     )
-    if not team.leads:
-        return
-    result.write(out)
-    state.unlink(missing_ok=True)
-    console.data(result.to_json())
-    found = _counted(len(result.components), "component")
-    console.result(f"{out}: {found} at {_counted(len(want.measurable.choices), 'choice')}")
+    if team.leads:
+        result.write(out)
+        state.unlink(missing_ok=True)
+    return result
 
 
 def _require_measuring(method: str | None) -> None:

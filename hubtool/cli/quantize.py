@@ -31,6 +31,7 @@ from hubtool.errors import ManifestInvalid, PathNotFound, TargetExists
 if TYPE_CHECKING:
     from hubtool.artifact.stats import QuantStats
     from hubtool.console import Console
+    from hubtool.hub.client import HubClient
     from hubtool.quantize.allocation import Allocation
     from hubtool.quantize.budget import Budget
     from hubtool.quantize.sensitivity import Sensitivity
@@ -91,22 +92,44 @@ def _run(
 ) -> None:
     """Decide, write ``folder``, print. ``options`` are fields of QuantizeOptions."""
     from hubtool.cli.inspect import describe
+    from hubtool.cli.session import open_hub
+    from hubtool.holding import hold_output
+    from hubtool.quantize.loading import require_loadable
+    from hubtool.release.manifest import check_quantize_options
+
+    want = check_quantize_options("hubtool quantize", **options)
+    require_loadable(model, trust_remote_code=want.trust_remote_code)
+    is_remote = want.sensitivity is not None and not Path(want.sensitivity).exists()
+    # before the output is held: a local Hub runs this command anew, in a child
+    client = open_hub(hub, console) if is_remote else None
+    with hold_output(folder):
+        _require_new(folder)  # another run may have written it since
+        stats, gaps = _decide_and_write(model, folder, want, explain, client, console)
+    console.data({**stats.to_json(), "notes": gaps})
+    console.result(describe(str(folder), stats, components=False))
+
+
+def _decide_and_write(
+    model: Path,
+    folder: Path,
+    want: QuantizeOptions,
+    explain: bool,
+    client: HubClient | None,
+    console: Console,
+) -> tuple[QuantStats, tuple[str, ...]]:
+    """The quant's figures, read back, and what the sensitivities lacked."""
     from hubtool.quantize.allocation import spend_budget
     from hubtool.quantize.checkpoint import state_file
     from hubtool.quantize.explanation import explain as explain_allocation
     from hubtool.quantize.explanation import tell
     from hubtool.quantize.footprint import footprint_of_folder
     from hubtool.quantize.gaps import gaps_of
-    from hubtool.quantize.loading import require_loadable
     from hubtool.quantize.memory import settle
-    from hubtool.release.manifest import check_quantize_options
 
-    want = check_quantize_options("hubtool quantize", **options)
     trust = want.trust_remote_code
-    require_loadable(model, trust_remote_code=trust)
     budget = settle(want.budget, model, trust_remote_code=trust)
     state = state_file(folder)
-    measured = _sensitivity(model, want, budget, state, hub, console)
+    measured = _sensitivity(model, want, budget, state, client, console)
     footprint = footprint_of_folder(model, min(measured.group_sizes), trust_remote_code=trust)
     allocation = spend_budget(measured, budget, footprint)
     tell(allocation, console)
@@ -117,8 +140,7 @@ def _run(
         console.result(explain_allocation(allocation, measured))
     stats = _write(model, folder, want, measured, allocation, console)
     state.unlink(missing_ok=True)
-    console.data({**stats.to_json(), "notes": gaps})
-    console.result(describe(str(folder), stats, components=False))
+    return stats, gaps
 
 
 def _write(
@@ -161,11 +183,10 @@ def _sensitivity(
     want: QuantizeOptions,
     budget: Budget,
     state: Path,
-    hub: str | None,
+    client: HubClient | None,
     console: Console,
 ) -> Sensitivity:
     """From where ``want`` says; a budget that cannot be is told before hours of measuring."""
-    from hubtool.cli.session import open_hub
     from hubtool.quantize.possible import require_possible
     from hubtool.release.stages.measure import measure_options, sensitivity_of
 
@@ -173,11 +194,10 @@ def _sensitivity(
         require_possible(
             model, budget, want.grid, want.group_size, trust_remote_code=want.trust_remote_code
         )
-    is_remote = want.sensitivity is not None and not Path(want.sensitivity).exists()
     return sensitivity_of(
         model,
         measure_options(want),
-        hub=open_hub(hub, console) if is_remote else None,
+        hub=client,
         state=state,
         console=console,
     )
@@ -189,9 +209,13 @@ def _target(positional: Path | None, option: Path | None) -> Path:
     folder = option or positional
     if folder is None or (option and positional):
         raise ManifestInvalid("one folder to write is needed", "name it: --out DIR", field="out")
-    if folder.exists():
-        raise TargetExists(f"{folder} exists already", "name a new folder, or remove that one")
+    _require_new(folder)
     there = next(one for one in folder.absolute().parents if one.exists())
     if not there.is_dir():
         raise PathNotFound(f"{there} is a file, {folder} cannot be in it", "name another folder")
     return folder
+
+
+def _require_new(folder: Path) -> None:
+    if folder.exists():
+        raise TargetExists(f"{folder} exists already", "name a new folder, or remove that one")

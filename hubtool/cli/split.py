@@ -34,10 +34,12 @@ def split(
             raise PathNotFound(f"{folder} has no config.json", "name the folder of a whole model")
 
     from hubtool.artifact.split import split_towers
+    from hubtool.holding import hold_output
 
-    sidecars = split_towers(
-        base, quant, vision=True, mtp=mtp, base_repo=base_repo or base.name, console=console
-    )
+    with hold_output(quant):
+        sidecars = split_towers(
+            base, quant, vision=True, mtp=mtp, base_repo=base_repo or base.name, console=console
+        )
     console.data({"sidecars": [sidecar.path for sidecar in sidecars]})
     for sidecar in sidecars:
         console.result(f"{quant / sidecar.path}: {sidecar.tensors} tensors")

@@ -13,6 +13,7 @@ from hubtool.quantize.calibration import LEAST_TOKENS
 
 if TYPE_CHECKING:
     from hubtool.console import Console
+    from hubtool.quantize.verification import Verification
 
 
 def verify(
@@ -43,9 +44,32 @@ def run_verify(
     base: Path, quant: Path, *, tokens: int, trust_remote_code: bool, console: Console
 ) -> None:
     """Compare, write, print. The same behind ``hubtool measure --verify``."""
-    from hubtool.artifact.identity import cached_repo
     from hubtool.card.distance_words import distance_rows, uniform_comparison, uniform_name
-    from hubtool.quantize.optiq_files import METADATA, write_verification
+    from hubtool.holding import hold_output
+    from hubtool.quantize.optiq_files import METADATA
+
+    with hold_output(quant):
+        found = _verified(base, quant, tokens, trust_remote_code, console)
+    console.data(found.to_json())
+    if found.distance is None:
+        console.result(f"{quant}: not compared: {found.skipped}")
+        return
+    titles = ["", "this quant", *([uniform_name(found.uniform)] if found.uniform else [])]
+    rows = [tuple(titles), *distance_rows(found)]
+    widths = [max(len(row[place]) for row in rows) for place in range(len(titles))]
+    for row in rows:
+        console.result("  ".join(map(str.ljust, row, widths)).rstrip())
+    if (said := uniform_comparison(found)) is not None:
+        console.result(said)
+    console.result(f"written to {quant / METADATA}")
+
+
+def _verified(
+    base: Path, quant: Path, tokens: int, trust_remote_code: bool, console: Console
+) -> Verification:
+    """What comparing finds, written into the quant's metadata if it could compare."""
+    from hubtool.artifact.identity import cached_repo
+    from hubtool.quantize.optiq_files import write_verification
     from hubtool.quantize.verify import verify_quant
 
     found = verify_quant(
@@ -56,16 +80,6 @@ def run_verify(
         trust_remote_code=trust_remote_code,
         origin=cached_repo(base),
     )
-    console.data(found.to_json())
-    if found.distance is None:
-        console.result(f"{quant}: not compared: {found.skipped}")
-        return
-    write_verification(quant, found)
-    titles = ["", "this quant", *([uniform_name(found.uniform)] if found.uniform else [])]
-    rows = [tuple(titles), *distance_rows(found)]
-    widths = [max(len(row[place]) for row in rows) for place in range(len(titles))]
-    for row in rows:
-        console.result("  ".join(map(str.ljust, row, widths)).rstrip())
-    if (said := uniform_comparison(found)) is not None:
-        console.result(said)
-    console.result(f"written to {quant / METADATA}")
+    if found.distance is not None:
+        write_verification(quant, found)
+    return found

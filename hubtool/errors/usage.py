@@ -10,7 +10,7 @@ class ManifestInvalid(InputError):
 
 
 class WorkFolderBusy(InputError):
-    """Another hubtool process is using the same work folder."""
+    """Another hubtool process is using the same work folder, output or plan."""
 
     id = "HT0102"
 

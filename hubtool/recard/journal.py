@@ -8,12 +8,12 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal
 
 from hubtool.errors import TargetExists, WorkFolderBusy
+from hubtool.holding import hold_alone
 from hubtool.recard.planfile import journal_of, read_plan_header
 
 State = Literal["sending", "done", "moved", "failed", "undone", "left"]
@@ -36,23 +36,13 @@ class Entry:
     at: float = 0.0
 
 
-@contextmanager
-def held(plan: Path) -> Iterator[None]:
+def held(plan: Path) -> AbstractContextManager[None]:
     """One run of apply or undo at a time for a plan. Raises WorkFolderBusy."""
-    from filelock import FileLock, Timeout
 
-    place = plan.with_name(f"{plan.stem}.lock")
-    lock = FileLock(place)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise WorkFolderBusy(
-            f"another hubtool process is at work on {plan}", "wait for it, or stop it"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
+    def busy(holder: str) -> WorkFolderBusy:
+        return WorkFolderBusy(f"{plan} is in use by {holder}", "wait for it, or stop it")
+
+    return hold_alone(plan.with_name(f"{plan.stem}.lock"), busy)
 
 
 class Journal:

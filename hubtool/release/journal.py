@@ -10,13 +10,14 @@ import dataclasses
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from hubtool.console import redact
 from hubtool.errors import JournalUnreadable, WorkFolderBusy
+from hubtool.holding import hold_alone
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,36 +82,15 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-@contextmanager
-def hold(root: Path) -> Iterator[None]:
+def hold(root: Path) -> AbstractContextManager[None]:
     """Keep every other hubtool process out of this work folder while the block runs.
 
-    Raises WorkFolderBusy naming the process that holds it. The lock dies with
-    its process, so a killed run leaves nothing to clean up.
+    Raises WorkFolderBusy naming the process that holds it.
     """
-    from filelock import FileLock, Timeout
 
-    root.mkdir(parents=True, exist_ok=True)
-    holder = root / "holder.json"
-    lock = FileLock(root / "lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise WorkFolderBusy(
-            f"{root} is in use by {_describe(holder)}",
-            "wait for that run, or give this one another --workdir",
-        ) from error
-    try:
-        holder.write_text(json.dumps({"pid": os.getpid(), "since": now()}), encoding="utf-8")
-        yield
-    finally:
-        holder.unlink(missing_ok=True)
-        lock.release()
+    def busy(holder: str) -> WorkFolderBusy:
+        return WorkFolderBusy(
+            f"{root} is in use by {holder}", "wait for that run, or give this one another --workdir"
+        )
 
-
-def _describe(holder: Path) -> str:
-    try:
-        data = json.loads(holder.read_text(encoding="utf-8"))
-        return f"hubtool process {data['pid']}, started {data['since']}"
-    except (OSError, ValueError, KeyError):
-        return "another hubtool process"
+    return hold_alone(root / "lock", busy)

@@ -15,6 +15,7 @@ from hubtool.artifact.identity import weights_sha256
 from hubtool.artifact.stats import stats_of_folder
 from hubtool.card.charts import WHOLE_MAP, draw_widths
 from hubtool.cli.measure import WAYS
+from hubtool.holding import hold_output
 from hubtool.quantize.calibration import load_mix
 from hubtool.quantize.choice import DEFAULT_CHOICES
 from hubtool.quantize.optiq_files import read_making, read_verification
@@ -320,6 +321,38 @@ def test_what_a_folder_lacks_is_told_before_who_computes(
     assert done.stderr.startswith("error: ")
     assert words in done.stderr
     assert fix in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("output", "arguments"),
+    [
+        ("busy.json", ("measure", "base", "--out", "busy.json")),
+        ("busy", ("quantize", "base", "busy", "--method", "static")),
+        ("quant", ("split", "base", "quant")),
+        ("quant", ("verify", "quant", "--base-folder", "base", "--tokens", "96")),
+        ("quant", ("measure", "base", "--verify", "quant", "--tokens", "96")),
+    ],
+)
+def test_two_runs_with_one_output_the_second_says_who_holds_it(
+    folder: Path, output: str, arguments: tuple[str, ...]
+) -> None:
+    before = sorted(folder.iterdir())
+    with hold_output(folder / output):
+        refused = run(*arguments, cwd=folder)
+    assert refused.returncode == 2, refused.stderr
+    assert f"{output} is in use by hubtool process {os.getpid()}, started " in refused.stderr
+    assert "HT0102" in refused.stderr
+    assert sorted(folder.iterdir()) == before
+
+
+def test_a_local_hub_runs_the_command_anew_and_does_not_hold_it_up(
+    folder: Path, tmp_path: Path
+) -> None:
+    asked = ("quantize", str(folder / "base"), "new", "--sensitivity", "acme/none")
+    done = run(*asked, "--hub", f"local:{tmp_path / 'hub'}", cwd=tmp_path)
+    assert "acme/none" in done.stderr
+    assert "in use" not in done.stderr
+    assert done.returncode == 2
 
 
 def test_one_choice_is_one(folder: Path, tmp_path: Path) -> None:

@@ -39,4 +39,5 @@ def test_a_second_process_is_told_who_holds_the_folder(tmp_path: Path) -> None:
     other.kill()
     other.communicate()
     with hold(tmp_path):
-        assert str(os.getpid()) in (tmp_path / "holder.json").read_text()
+        assert str(os.getpid()) in (tmp_path / "lock").read_text()
+    assert not [*tmp_path.iterdir()]

@@ -1,0 +1,68 @@
+"""One process at a time writes an output; a killed one holds nobody up."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hubtool import holding
+from hubtool.errors import WorkFolderBusy
+from hubtool.holding import hold_output
+
+HOLD_AND_WAIT = """
+import sys
+from pathlib import Path
+from hubtool.holding import hold_output
+with hold_output(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_second_process_is_refused_until_the_first_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "sensitivity.json"
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLD_AND_WAIT, str(out)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert other.stdout is not None
+    assert other.stdout.readline() == "held\n"
+    refused = pytest.raises(WorkFolderBusy, match=f"json is in use by hubtool process {other.pid},")
+    with refused as raised, hold_output(out):
+        pass
+    assert raised.value.remedy == "wait for that run, or name another output"
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(WorkFolderBusy), hold_output(Path("sensitivity.json")):
+        pass  # by whatever path
+    with hold_output(tmp_path / "other.json"):
+        pass
+    other.kill()
+    other.communicate()
+    with hold_output(out):
+        pass
+    assert not [*tmp_path.iterdir()]
+
+
+def test_folders_that_were_made_for_it_go_again_unless_something_is_in_them(tmp_path: Path) -> None:
+    with hold_output(tmp_path / "a/b/quant"):
+        assert (tmp_path / "a/b").is_dir()
+    assert not [*tmp_path.iterdir()]
+    with hold_output(tmp_path / "a/b/quant"):
+        (tmp_path / "a/kept").touch()
+    assert [one.name for one in (tmp_path / "a").iterdir()] == ["kept"]
+
+
+def test_nothing_is_held_where_no_file_can_be_beside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that is changed in place may be the only one with a right to write."""
+    monkeypatch.setattr(holding.os, "access", lambda *_: False)
+    with hold_output(tmp_path / "quant"), hold_output(tmp_path / "quant"):
+        assert not [*tmp_path.iterdir()]
