@@ -61,7 +61,7 @@ def test_a_bad_manifest_field_exits_2_and_names_field_and_remedy() -> None:
     done = run("release", "no-slash", "--org", "me")
     assert done.returncode == 2
     assert done.stderr.startswith("error: BASE: ")
-    assert "fix: correct base" in done.stderr
+    assert "fix: correct BASE" in done.stderr
     assert "Traceback" not in done.stderr
 
 
