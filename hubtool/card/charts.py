@@ -1,4 +1,4 @@
-"""The pictures of a card, and what they say to those who cannot see them.
+"""What the pictures of a card say to those who cannot see them.
 
 The alt texts are plain text on one line; the names in them come from the
 weights and the score files, so whoever puts them into Markdown must escape them.
@@ -10,21 +10,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from hubtool.artifact.components import ComponentBits
-from hubtool.card.score_chart import CANDIDATE_NAME, draw_scores, notes_on
-from hubtool.card.width_chart import ON_CARD, WHOLE_MAP, draw_widths
+from hubtool.card.score_chart import CANDIDATE_NAME, notes_on
+from hubtool.card.width_chart import ON_CARD
 from hubtool.card.width_grid import Cell, Row, Stack, grid_of, plain
 from hubtool.scores.capability import Comparison
-
-__all__ = [
-    "ON_CARD",
-    "WHOLE_MAP",
-    "describe",
-    "description_of",
-    "draw_scores",
-    "draw_widths",
-    "scores_alt",
-    "widths_alt",
-]
 
 _DESCRIPTION = "Description"  # a keyword that the PNG specification names
 

@@ -13,12 +13,14 @@ from hubtool.artifact.layout import PROVENANCE_FILE, VISION_SIDECAR, read_json_o
 from hubtool.artifact.stats import QuantStats, stats_from_headers, stats_of_folder
 from hubtool.base.towers import tower_names
 from hubtool.card.blocks import MEND_MARKER, Block, find_blocks, torn_markers, torn_words
-from hubtool.card.charts import describe, description_of, draw_scores, draw_widths
+from hubtool.card.charts import describe, description_of
 from hubtool.card.edited import edited_problems
 from hubtool.card.facts import CardFacts, ModelTraits, build_facts
 from hubtool.card.metadata import OWNED, build_metadata
 from hubtool.card.provenance import SCORES_FILE, Provenance
 from hubtool.card.render import escape_markdown, render_blocks
+from hubtool.card.score_chart import draw_scores
+from hubtool.card.width_chart import draw_widths
 from hubtool.card.wording import (
     claim,
     differences,

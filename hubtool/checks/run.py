@@ -12,8 +12,6 @@ from hubtool.errors import ChecksFailed, HubtoolError
 
 READABLE = "the files that this family reads are whole; told only where one is not"
 
-__all__ = ["CheckSubject", "check_ids", "families", "require_passed", "run_checks"]
-
 
 def families() -> dict[str, Check]:
     """Name -> check, the cheap ones first."""

@@ -70,7 +70,7 @@ def inspect(
     else:
         raise no_folder(subject, "name a folder, or a repo as ORG/NAME")
     if width_map:
-        from hubtool.card.charts import WHOLE_MAP, draw_widths
+        from hubtool.card.width_chart import WHOLE_MAP, draw_widths
 
         if stats.components:
             write_whole(width_map, draw_widths(stats.components, WHOLE_MAP))

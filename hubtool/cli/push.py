@@ -31,7 +31,8 @@ def push(
     console = open_console(json_output)
     client = open_hub(hub, console)
 
-    from hubtool.checks.run import CheckSubject, require_passed, run_checks
+    from hubtool.checks.interface import CheckSubject
+    from hubtool.checks.run import require_passed, run_checks
     from hubtool.cli.receipt import print_receipt
     from hubtool.hub.plan import make_plan
     from hubtool.hub.publish import publish

@@ -8,11 +8,11 @@ import pytest
 
 from hubtool.artifact.stats import stats_of_folder
 from hubtool.card.baseline import baseline_facts
+from hubtool.card.example_parts import scores
 from hubtool.card.recompose import Look, recompose
 from hubtool.console import Console
 from hubtool.errors import RepoNotFound
 from hubtool.hub.client import HubClient
-from tests.support.card_facts import scores
 from tests.support.localhub import HubSession
 from tests.support.sound_quant import write_sound_quant
 from tests.support.toy_weights import write_quant

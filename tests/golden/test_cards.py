@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from hubtool.card.example_parts import scores
 from hubtool.card.examples import EXAMPLES
 from hubtool.card.frontmatter import split_card
 from hubtool.card.metadata_rules import metadata_problems
 from hubtool.card.render import render_card
 from hubtool.scores.capability import compare
-from tests.support.card_facts import scores
 
 FOLDER = Path(__file__).parent / "cards"
 COMMENT = re.compile(r"<!-- golden:.*?-->\n", re.DOTALL)  # why the page is as it is

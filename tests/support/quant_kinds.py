@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from hubtool.artifact.layout import INDEX_FILE, PROVENANCE_FILE
+from hubtool.card.example_parts import provenance
 from hubtool.card.provenance import CardWish, LicenceFacts
 from hubtool.card.templates import brand_sha256, template_sha256
 from hubtool.card.write import lay_out
-from tests.support.card_facts import provenance
 from tests.support.toy_weights import packed_linear, safetensors_bytes
 
 BASE = "acme/base"

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hubtool.base.source import Base, DeclaredLicence
+from hubtool.card.example_parts import provenance
 from hubtool.card.provenance import CardWish, LicenceFacts
 from hubtool.card.templates import brand_sha256, template_sha256
 from hubtool.card.write import lay_out
 from hubtool.records import hash_file
-from tests.support.card_facts import provenance
 from tests.support.toy_weights import write_quant
 
 LICENCE = b"Terms of a test\n"

@@ -7,8 +7,8 @@ import dataclasses
 from hubtool.artifact.layout import Artifact
 from hubtool.base.source import Base, Snapshot
 from hubtool.card.write import Card
-from hubtool.checks.interface import Findings
-from hubtool.checks.run import CheckSubject, require_passed, run_checks
+from hubtool.checks.interface import CheckSubject, Findings
+from hubtool.checks.run import require_passed, run_checks
 from hubtool.release.manifest import ReleaseManifest
 from hubtool.release.stage import Context, Stage
 

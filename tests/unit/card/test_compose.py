@@ -11,7 +11,7 @@ import pytest
 
 from hubtool.card.charts import describe
 from hubtool.card.compose import recheck_card
-from hubtool.card.example_parts import verification
+from hubtool.card.example_parts import provenance, scores, verification
 from hubtool.card.provenance import CardWish, Provenance
 from hubtool.card.recompose import Look, recompose
 from hubtool.card.templates import (
@@ -23,7 +23,6 @@ from hubtool.card.templates import (
 from hubtool.card.write import lay_out
 from hubtool.errors import CardUnreadable, PathNotFound
 from hubtool.quantize.optiq_files import write_verification
-from tests.support.card_facts import provenance, scores
 from tests.support.toy_weights import write_quant
 
 

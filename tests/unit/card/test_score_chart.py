@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 from PIL import Image, ImageColor
 
-from hubtool.card.charts import draw_scores, scores_alt
-from hubtool.card.score_chart import BASELINE, CANDIDATE
+from hubtool.card.charts import scores_alt
+from hubtool.card.score_chart import BASELINE, CANDIDATE, draw_scores
 from hubtool.scores.capability import Comparison
 from tests.support.pictures import CARD_BYTES_LIMIT, HOSTILE, coloured, decoded
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hubtool.card.example_parts import seed_facts
 from hubtool.card.examples import EXAMPLES
 from hubtool.card.facts import CardFacts
 from hubtool.card.phrases import signed
@@ -20,7 +21,6 @@ from hubtool.card.score_wording import (
 )
 from hubtool.scores.capability import Capability, compare
 from hubtool.scores.record import Score, ScoreSet
-from tests.support.card_facts import seed_facts
 
 OURS = Score("gsm8k", "GSM8K (1319)", "exact_match", 80.0, 1319)
 THEIRS = dataclasses.replace(OURS, value_percent=60.0)

@@ -11,8 +11,8 @@ from PIL import ImageColor
 
 from hubtool.artifact.components import ComponentBits
 from hubtool.card.chart_sheet import CARD, open_sheet
-from hubtool.card.charts import draw_widths, widths_alt
-from hubtool.card.width_chart import ON_CARD, SHADES, WHOLE_MAP, ChartSize, colour_of
+from hubtool.card.charts import widths_alt
+from hubtool.card.width_chart import ON_CARD, SHADES, WHOLE_MAP, ChartSize, colour_of, draw_widths
 from hubtool.card.width_grid import Row, Stack, grid_of
 from tests.support.pictures import CARD_BYTES_LIMIT, HOSTILE, coloured, decoded
 

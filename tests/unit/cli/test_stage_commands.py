@@ -13,7 +13,7 @@ import pytest
 
 from hubtool.artifact.identity import weights_sha256
 from hubtool.artifact.stats import stats_of_folder
-from hubtool.card.charts import WHOLE_MAP, draw_widths
+from hubtool.card.width_chart import WHOLE_MAP, draw_widths
 from hubtool.cli.measure import WAYS
 from hubtool.holding import hold_output
 from hubtool.quantize.calibration import load_mix

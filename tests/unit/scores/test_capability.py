@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from hubtool.card.example_parts import scores
 from hubtool.scores.capability import compare
 from hubtool.scores.noise import Paired, interval, mcnemar, standard_error, wilson
 from hubtool.scores.record import Score, ScoreSet
-from tests.support.card_facts import scores
 
 
 def test_all_six_on_both_sides_make_it_complete() -> None:
