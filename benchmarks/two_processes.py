@@ -1,6 +1,6 @@
 """One process against several that measure together on this machine, started by ``mlx.launch``.
 
-python benchmarks/two_processes.py MODEL [--processes 2] [--tokens 2048] [-- more flags of measure]
+python benchmarks/two_processes.py MODEL [--processes 2] [--tokens 2048] [--method exact] [--candidate-bits 4]
 
 Each process has one thread for its products. They run one after the other: all figures are of one
 run, and the load that other work made is printed with them. ``difference`` is the largest relative
@@ -29,7 +29,8 @@ def main() -> None:
     asked = arguments()
     script = str(Path(sys.executable).parent / "hubtool")
     team = [sys.executable, "-c", LAUNCH, "-n", str(asked.processes), "--python", sys.executable]
-    measure = ["measure", str(asked.model), "--tokens", str(asked.tokens), *asked.more]
+    measure = ["measure", str(asked.model), "--tokens", str(asked.tokens)]
+    measure += ["--method", asked.method, "--candidate-bits", asked.candidate_bits]
     print(f"load before: {os.getloadavg()[0]:.2f} on {os.cpu_count()} cores")
     with tempfile.TemporaryDirectory() as folder:
         outs = [Path(folder) / "one.json", Path(folder) / "team.json"]
@@ -47,14 +48,18 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("model", type=Path)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--tokens", type=int, default=2048)
-    parser.add_argument("more", nargs="*", help="flags of hubtool measure, after --")
+    parser.add_argument("--method", choices=["fisher", "exact"], default="fisher")
+    parser.add_argument("--candidate-bits", default="3,4,5,6,8")
     return parser.parse_args()
 
 
 def timed(command: Sequence[str]) -> tuple[float, float]:
     """Wall and CPU seconds of a command with all of its children."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    subprocess.run(command, check=True, env={**os.environ, **ONE_THREAD})
+    # an open pipe that says nothing: mlx.launch spins where its standard input has ended
+    process = subprocess.Popen(command, env={**os.environ, **ONE_THREAD}, stdin=subprocess.PIPE)
+    if process.wait() != 0:
+        raise SystemExit(process.returncode)
     wall, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return wall, cpu
