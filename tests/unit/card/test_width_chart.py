@@ -148,7 +148,7 @@ def test_the_same_components_make_the_same_bytes_whatever_matplotlib_is_set_to()
         assert draw_widths(components) == before
         assert matplotlib.rcParams["font.size"] == 30
     script = (
-        "import sys; from tests.unit.card.test_charts import *; "
+        "import sys; from tests.unit.card.test_width_chart import *; "
         "sys.stdout.buffer.write(draw_widths(layers(3, KINDS, wide=(1,))))"
     )
     again = subprocess.run(
