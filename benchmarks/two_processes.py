@@ -1,6 +1,7 @@
 """One process against several that measure together on this machine, started by ``mlx.launch``.
 
-python benchmarks/two_processes.py MODEL [--processes 2] [--tokens 2048] [--method exact] [--candidate-bits 4]
+python benchmarks/two_processes.py MODEL [--processes 2] [--tokens 2048] [--method exact]
+                                         [--candidate-bits 4]
 
 Each process has one thread for its products. They run one after the other: all figures are of one
 run, and the load that other work made is printed with them. ``difference`` is the largest relative
