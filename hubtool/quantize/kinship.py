@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from hubtool.quantize.optiq_files import Making
 
-FARTHEST = 3.0  # twice what any way of rounding came to
+FARTHEST = 3.0  # ways of rounding came to 1.8 at most
 _REMEDY = (
     "name the folder of the base that the quant was made from; optiq/metadata.json has its repo "
     "and revision if hubtool made it"
