@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from hubtool.artifact.identity import weights_sha256
 from hubtool.localhub.server import RunningHub, start_local_hub
 from tests.support.release import environment, hubtool
 
@@ -133,6 +134,25 @@ def test_no_token(tiny_hub: RunningHub, tmp_path: Path) -> None:
     done = hubtool(*arguments, cwd=tmp_path, env=env)
     assert done.returncode == 2, done.stderr
     assert "hf auth login" in done.stderr
+
+
+def test_sensitivities_of_other_weights_in_a_repo(
+    tiny_hub: RunningHub, tiny_llama: Path, tmp_path: Path
+) -> None:
+    """The repo's file says which weights it was measured on."""
+    layer = {"layer_name": "lm_head", "sensitivities": {"4": 0.1, "8": 0.01}, "param_count": 8192}
+    how = {"method": "fisher", "reference": "bf16", "reference_reason": "fits", "dtype": "float32"}
+    measurement = {**how, "calibration": None, "base_sha256": "b" * 64}
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/sensitivity.json").write_text(
+        json.dumps({"hubtool_measurement": measurement, "layers": [layer]})
+    )
+    tiny_hub.store.seed_repo("acme/other", tmp_path / "other")
+    done = release("acme/tiny-llama", tiny_hub, tmp_path, "--sensitivity", "acme/other")
+    assert done.returncode == 2, done.stderr
+    assert "acme/other: base_sha256: measured on weights bbbbbbbbbbbb" in done.stderr
+    assert weights_sha256(tiny_llama)[:12] in done.stderr
+    assert tiny_hub.store.head("me/tiny-llama-OptiQ-4bit") is None
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from subprocess import CompletedProcess
 import pytest
 from huggingface_hub import HfApi
 
+from hubtool.artifact.identity import weights_sha256
 from hubtool.artifact.stats import stats_of_folder
 from hubtool.localhub.faults import parse_fault
 from hubtool.localhub.server import RunningHub
@@ -74,13 +75,25 @@ def ready(tiny_hub: RunningHub, tmp_path: Path, prepared_work: Path) -> User:
     return User(tiny_hub, tmp_path / "user", prepared_work)
 
 
-def test_a_release_is_one_verified_commit_and_a_second_run_changes_nothing(user: User) -> None:
+def test_a_release_is_one_verified_commit_and_a_second_run_changes_nothing(
+    user: User, tiny_llama: Path
+) -> None:
     first = user.release("--json")
     assert first.returncode == 0, first.stderr
     receipt = json.loads(first.stdout)
     assert (receipt["repo"], receipt["committed"], receipt["verified"]) == (QUANT, True, True)
     assert receipt["commit"] == user.hub.store.head(QUANT)
     assert len(user.commits()) == 1
+    written = json.loads(
+        (user.folder / f".hubtool/{QUANT.replace('/', '--')}/quant/optiq/metadata.json").read_text()
+    )
+    base = weights_sha256(tiny_llama)
+    assert written["base_sha256"] == base
+    assert written["verification"]["base"] == {
+        "repo": BASE,
+        "revision": user.hub.store.head(BASE),
+        "sha256": base,
+    }
 
     user.hub.log.clear()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
