@@ -89,11 +89,8 @@ def test_a_release_is_one_verified_commit_and_a_second_run_changes_nothing(
     )
     base = weights_sha256(tiny_llama)
     assert written["base_sha256"] == base
-    assert written["verification"]["base"] == {
-        "repo": BASE,
-        "revision": user.hub.store.head(BASE),
-        "sha256": base,
-    }
+    named = {"repo": BASE, "revision": user.hub.store.head(BASE), "sha256": base}
+    assert written["verification"]["base"] == named
 
     user.hub.log.clear()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
