@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from hubtool.errors import PathNotFound
+from hubtool.quantize.arrays import on_cpu
 
 VARIABLE = "HUBTOOL_BLAS"
 _FOLDERS = (
@@ -63,10 +64,7 @@ def needs_column_major() -> bool:
     Its loops for two row-major factors are dot products that no compiler turns
     into vector code: 1.8 GFLOP/s against 5.1 with W laid out the other way.
     """
-    import mlx.core as mx
-
-    on_cpu = mx.default_device() == mx.Device(mx.cpu)
-    return sys.platform == "linux" and on_cpu and prefer_fast_blas() is None
+    return sys.platform == "linux" and on_cpu() and prefer_fast_blas() is None
 
 
 @dataclasses.dataclass(frozen=True)

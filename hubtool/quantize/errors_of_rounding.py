@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from hubtool.quantize.arrays import Array, on_cpu
 from hubtool.quantize.choice import Choice
 from hubtool.quantize.nats import as_numpy
 from hubtool.quantize.rounding.stored import as_stored, dtype_name
@@ -23,17 +24,17 @@ if TYPE_CHECKING:
 _LEAST_SCALE = 1e-7  # mlx's own
 
 
-def rounding_errors(weight: mx.array, choices: Sequence[Choice]) -> Floats:
+def rounding_errors(weight: mx.array, choices: Sequence[Choice]) -> Array:
     """Errors of nearest rounding, shape (choices, rows, columns), for a weight of (rows, columns).
 
     Q(W) - W is what mlx stores minus what the weight's own type holds.
     """
     import mlx.core as mx
 
-    if mx.default_device() == mx.Device(mx.cpu):
+    if on_cpu():
         return _nearest(weight, choices)
     errors = [rounding_error(weight, choice.group_size, choice.bits) for choice in choices]
-    return as_numpy(mx.stack(errors)).copy()
+    return mx.stack(errors)
 
 
 def _nearest(weight: mx.array, choices: Sequence[Choice]) -> Floats:

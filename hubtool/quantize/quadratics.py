@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from hubtool.quantize.arrays import Array, at_hand, library, on_cpu
 from hubtool.quantize.choice import Choice
 from hubtool.quantize.errors_of_rounding import rounding_errors
 from hubtool.quantize.finite import number_of
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from hubtool.quantize.nats import Floats
 
-    Pair = tuple[Floats, Floats]
+Pair = tuple[Array, Array]
 
 # Positions whose terms are summed before squaring: attention spreads a change over its window.
 SEGMENT = 64
@@ -30,8 +31,10 @@ SEGMENT = 64
 CHANNELS = 64
 # Fewer squares than this and a sum of them is mostly luck: the blocks are made smaller.
 FEWEST_TERMS = 128
-# Elements of one array of errors that are alive at once.
+# Elements of one array of errors that are alive at once: what a processor's cache holds, and
+# what keeps a GPU busy.
 MOST_ELEMENTS = 1 << 22
+MOST_ELEMENTS_ON_GPU = 1 << 25
 
 
 def segments_of(windows: Sequence[Sequence[int]]) -> int:
@@ -76,11 +79,9 @@ def _is_plain(use: Use, gradients: Sequence[mx.array], weight: mx.array) -> bool
 
 def _pair(use: Use, gradients: Sequence[mx.array]) -> Pair:
     """Inputs and gradients, shapes (windows, positions, columns) and (windows, positions, rows)."""
-    import numpy as np
-
-    x = as_numpy(use.args[0])
-    parts = [as_numpy(gradient) for gradient in gradients]
-    g = np.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
+    x = at_hand(use.args[0])
+    parts = [at_hand(gradient) for gradient in gradients]
+    g = library().concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
     places = x.shape[-2] if x.ndim > 2 else x.shape[0]
     return x.reshape(-1, places, x.shape[-1]), g.reshape(-1, places, g.shape[-1])
 
@@ -101,12 +102,20 @@ def _segments(
     for start, stop, errors in _blocks(weight, choices, copies):
         by_channel = errors.transpose(1, 2, 0)
         for x, g in cut:
-            slopes = np.matmul(g[..., start:stop].swapaxes(-1, -2), x)
+            slopes = g[..., start:stop].swapaxes(-1, -2) @ x
             # a product a channel, then their sums: BLAS is slow where a small matrix has long rows
-            along = np.matmul(slopes.swapaxes(0, 1), by_channel)
-            sums = np.add.reduceat(along, range(0, stop - start, height))
+            sums = as_numpy(_summed(slopes.swapaxes(0, 1) @ by_channel, height))
             total += np.square(sums).sum(axis=(0, 1), dtype=np.float64)
     return total
+
+
+def _summed(by_channel: Array, height: int) -> Array:
+    """Sums of each ``height`` channels, which come first; the last ones may be fewer."""
+    channels, *others = by_channel.shape
+    if channels % height:
+        fill = ((0, -channels % height), *((0, 0) for _ in others))
+        by_channel = library().pad(by_channel, fill)
+    return by_channel.reshape(-1, height, *others).sum(axis=1)
 
 
 def _height(rows: int, segments: int) -> int:
@@ -117,20 +126,18 @@ def _height(rows: int, segments: int) -> int:
     return height
 
 
-def _cut(x: Floats, g: Floats) -> Pair:
+def _cut(x: Array, g: Array) -> Pair:
     """Windows longer than a segment as several of like length; what fills up the last one is zero.
 
     ``x`` and ``g`` have shapes (windows, positions, columns) and (windows, positions, rows).
     """
-    import numpy as np
-
-    positions = x.shape[1]
+    pad, positions = library().pad, x.shape[1]
     count = -(-positions // SEGMENT)
     length = -(-positions // count)
     fill = ((0, 0), (0, count * length - positions), (0, 0))
     return (
-        np.pad(x, fill).reshape(-1, length, x.shape[-1]),
-        np.pad(g, fill).reshape(-1, length, g.shape[-1]),
+        pad(x, fill).reshape(-1, length, x.shape[-1]),
+        pad(g, fill).reshape(-1, length, g.shape[-1]),
     )
 
 
@@ -141,23 +148,19 @@ def _positions(pairs: Sequence[Pair], weight: mx.array, choices: Sequence[Choice
     """
     import numpy as np
 
-    flat = [(np.square(x).reshape(-1, x.shape[-1]), g.reshape(-1, g.shape[-1])) for x, g in pairs]
+    square = library().square
+    flat = [(square(x).reshape(-1, x.shape[-1]), g.reshape(-1, g.shape[-1])) for x, g in pairs]
     total = np.zeros(len(choices))
     for start, stop, errors in _blocks(weight, choices, len(choices)):
-        curvature = np.zeros((stop - start, weight.shape[1]), np.float32)
-        for x, g in flat:
-            curvature += np.square(g[:, start:stop]).T @ x
+        curvature = sum(square(g[:, start:stop]).T @ x for x, g in flat)
         total += _weighted(errors, curvature)
     return total
 
 
-def _weighted(errors: Floats, curvature: Floats) -> Floats:
-    """sum of errors^2 x curvature for every choice; overwrites ``errors``."""
-    import numpy as np
-
-    squares = np.square(errors, out=errors).reshape(len(errors), -1)
-    weighted: Floats = squares @ curvature.reshape(-1)
-    return weighted
+def _weighted(errors: Array, curvature: Array) -> Floats:
+    """sum of errors^2 x curvature for every choice; may overwrite ``errors``."""
+    errors *= errors
+    return as_numpy(errors.reshape(len(errors), -1) @ curvature.reshape(-1))
 
 
 def _looked_up(
@@ -168,7 +171,7 @@ def _looked_up(
 
     (chosen,) = use.outputs_with(weight)
     rows = chosen.reshape(-1, chosen.shape[-1])
-    curvature = np.square(as_numpy(gradients[0])).reshape(rows.shape)
+    curvature = library().square(at_hand(gradients[0])).reshape(rows.shape)
     total = np.zeros(len(choices))
     for start, stop, errors in _blocks(rows, choices, len(choices)):
         total += _weighted(errors, curvature[start:stop])
@@ -188,14 +191,14 @@ def _routed(use: Use, gradient: mx.array, weight: mx.array, choices: Sequence[Ch
     """Each expert with the tokens that were routed to it; others do not count."""
     import numpy as np
 
-    experts = np.asarray(_experts(use))
-    x = as_numpy(use.args[0])
-    x = np.broadcast_to(x, (*experts.shape, *x.shape[-2:])).reshape(1, -1, x.shape[-1])
-    g = as_numpy(gradient).reshape(1, -1, gradient.shape[-1])
+    xp, experts = library(), np.asarray(_experts(use))
+    x = at_hand(use.args[0])
+    x = xp.broadcast_to(x, (*experts.shape, *x.shape[-2:])).reshape(1, -1, x.shape[-1])
+    g = at_hand(gradient).reshape(1, -1, gradient.shape[-1])
     experts = experts.reshape(-1)
     total = np.zeros(len(choices))
     for expert in np.unique(experts):
-        rows = np.flatnonzero(experts == expert)
+        rows = xp.array(np.flatnonzero(experts == expert))
         total += _positions([(x[:, rows], g[:, rows])], weight[int(expert)], choices)
     return total
 
@@ -220,13 +223,14 @@ def _by_calling(
 
 def _blocks(
     weight: mx.array, choices: Sequence[Choice], copies: int
-) -> Iterator[tuple[int, int, Floats]]:
+) -> Iterator[tuple[int, int, Array]]:
     """Rounding errors of ``weight`` in blocks of rows, each made once: (start, stop, errors).
 
     ``copies`` arrays of a block's size are what the caller holds besides.
     """
     rows, columns = weight.shape
-    fitting = MOST_ELEMENTS // (columns * copies)
+    most = MOST_ELEMENTS if on_cpu() else MOST_ELEMENTS_ON_GPU
+    fitting = most // (columns * copies)
     height = max(CHANNELS, fitting // CHANNELS * CHANNELS)
     for start in range(0, rows, height):
         stop = min(rows, start + height)

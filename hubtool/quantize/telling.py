@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from hubtool.console import Console
+from hubtool.quantize.arrays import on_cpu
 from hubtool.quantize.blas import describe_blas, measure_products, prefer_fast_blas, speed_advice
 
 
 def tell_products(console: Console) -> None:
     """Who computes, and what would be faster; on the CPU only."""
     loaded = prefer_fast_blas()  # first: mlx keeps the BLAS that it finds when it is imported
-    import mlx.core as mx
-
-    if mx.default_device() != mx.Device(mx.cpu):
+    if not on_cpu():
         return
     products = measure_products(loaded)
     console.note(

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from hubtool.quantize.arrays import on_cpu
 from hubtool.quantize.unpacking import unpacked
 
 if TYPE_CHECKING:
@@ -89,9 +90,7 @@ class PackedWeight:
         return self.rows(lambda array: array)
 
     def expanded(self) -> mx.array:
-        import mlx.core as mx
-
-        if self.biases is None or mx.default_device() != mx.Device(mx.cpu):
+        if self.biases is None or not on_cpu():
             return _evaluated(self.full())
         return unpacked(self.packed, self.scales, self.biases, self.group_size, self.bits)
 

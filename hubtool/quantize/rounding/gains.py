@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from hubtool.quantize.choice import Choice
 from hubtool.quantize.errors_of_rounding import rounding_errors
 from hubtool.quantize.method import Subject
+from hubtool.quantize.nats import as_numpy
 from hubtool.quantize.rounding.interface import Moments, RoundingName
 from hubtool.quantize.rounding.search import importance_of, searched_errors
 from hubtool.quantize.rounding.streaming import moments_of, with_rows
@@ -96,7 +97,8 @@ def _factors(samples: Sequence[_Sample], choices: Sequence[Choice]) -> list[list
         return summed
 
     factors = []
-    for choice, errors in zip(choices, rounding_errors(rows, choices), strict=True):
+    nearest = as_numpy(rounding_errors(rows, choices))
+    for choice, errors in zip(choices, nearest, strict=True):
         before, after = losses(errors.T), losses(searched_errors(rows, choice, importance))
         factors.append(np.where(before > 0, after / np.where(before > 0, before, 1), 1))
     return [list(map(float, values)) for values in np.transpose(factors)]
