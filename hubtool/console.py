@@ -187,7 +187,7 @@ class Console:
                 last = now
                 left = format_seconds((now - started) / done * (task.total - done))
                 amount = _amount(done, task.total, unit)
-                self.note(f"  {title}: {amount}, about {left} left {detail}")
+                self.note(f"  {title}: {amount}, about {left} left {detail}".rstrip())
 
         self.note(f"  {title} ...")
         task = Task(total, report)

@@ -29,6 +29,8 @@ def hold_alone(lock_file: Path, busy: Callable[[str], WorkFolderBusy]) -> Iterat
         lock.acquire(timeout=0)
     except Timeout as error:
         raise busy(_holder(lock_file)) from error
+    except PermissionError as error:
+        raise busy(f"another user's run, or {lock_file} is left of one") from error
     try:
         since = datetime.now(UTC).isoformat(timespec="seconds")
         lock_file.write_text(json.dumps({"pid": os.getpid(), "since": since}), encoding="utf-8")
@@ -48,8 +50,9 @@ def hold_output(output: Path) -> Iterator[None]:
     """
     place = output.resolve()
     missing = [one for one in place.parents if not one.exists()]
-    lock_file = place.with_name(f".{place.name}.lock")
-    if not missing and not os.access(place.parent, os.W_OK):
+    # `q.json` and the folder `q` share the state of a measurement under way
+    lock_file = place.parent / f".{place.name.removesuffix('.json')}.lock"
+    if not place.name or (not missing and not os.access(place.parent, os.W_OK)):
         yield
         return
 

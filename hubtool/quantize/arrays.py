@@ -32,5 +32,5 @@ def on_cpu() -> bool:
 
 
 def at_hand(array: mx.array) -> Array:
-    """``array``, evaluated, in that library."""
+    """``array`` in that library; evaluated, if that is numpy."""
     return as_numpy(array) if on_cpu() else array

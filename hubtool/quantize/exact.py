@@ -57,27 +57,30 @@ class ExactMethod:
             for step in steps
             for one in together[step % len(together)]
         ]
-        mine = probes[team.rank :: team.size]
-        found: list[Sums] = []
-        for group, component in mine:
-            found.append(self.probe(subject, group, component))
-            tell(len(found) / len(mine))
-        return team.added(add(found))
+        return team.added(self._probed(subject, probes[team.rank :: team.size], tell))
 
     def probe_all(
         self,
         subject: Subject,
         windows: Sequence[tuple[int, ...]],
         components: Sequence[Component],
+        tell: Tell,
     ) -> Sums:
         """KL sums of some components over some windows."""
-        parts = [
-            self.probe(subject, group, component)
-            for group in grouped(windows, EXACT_TOKENS)
-            for component in components
-        ]
+        groups = grouped(windows, EXACT_TOKENS)
+        probes = [(group, component) for group in groups for component in components]
+        found = self._probed(subject, probes, tell)
         self._held = None
-        return add(parts)
+        return found
+
+    def _probed(
+        self, subject: Subject, probes: Sequence[tuple[Group, Component]], tell: Tell
+    ) -> Sums:
+        found: list[Sums] = []
+        for group, component in probes:
+            found.append(self.probe(subject, group, component))
+            tell(len(found) / len(probes))
+        return add(found)
 
     def probe(self, subject: Subject, group: Group, component: Component) -> Sums:
         """KL sums of one component over the windows of ``group``."""

@@ -59,7 +59,14 @@ class FisherMethod:
     def run_steps(self, subject: Subject, steps: Sequence[int], team: Team, tell: Tell) -> Sums:
         groups = self._groups(subject)
         whole = tuple(batch for step in steps for batch in groups[step])
-        sums, unused = self._share(subject, whole[team.rank :: team.size], tell)
+        reached = 0.0
+
+        def told(share: float) -> None:
+            nonlocal reached
+            reached = share
+            tell(share)
+
+        sums, unused = self._share(subject, whole[team.rank :: team.size], told)
         sums = team.added(sums)
         without = set.intersection(*map(set, team.gathered(sorted(unused))))
         silent = [
@@ -69,7 +76,10 @@ class FisherMethod:
         ]
         if silent:
             windows = [window for batch in whole for window in batch.windows]
-            found = self._exact.probe_all(subject, windows, silent[team.rank :: team.size])
+            mine = silent[team.rank :: team.size]
+            found = self._exact.probe_all(
+                subject, windows, mine, lambda share: tell(reached + (1 - reached) * share)
+            )
             sums |= team.added(found)
         require_finite(sums)
         return sums

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hubtool.quantize.optiq_files import Making
 
 FARTHEST = 3.0  # ways of rounding came to 1.8 at most
+FARTHEST_TUNED = 8.0  # scales and biases may have been trained afterwards, as DWQ does
 _REMEDY = (
     "name the folder of the base that the quant was made from; optiq/metadata.json has its repo "
     "and revision if hubtool made it"
@@ -85,8 +86,9 @@ def require_kin(
     """Raise StatsDisagree if the quant is of other weights than the base's.
 
     Of rounded weights a few rows are compared: more than ``FARTHEST`` times what an
-    even error over a step makes is refused. docs/explanation/measuring.md has the
-    figures, and what that cannot see.
+    even error over a step makes is refused of ours and told of others, which may have trained
+    their scales; more than ``FARTHEST_TUNED`` times is refused of any.
+    docs/explanation/measuring.md has the figures, and what that cannot see.
     hubtool changes none of these tensors: of a quant that it made (``ours``) all
     must be equal. Others may fold scales into norms, as AWQ does, and leave some
     alone: such a quant is refused if not one is equal, and else it is told how
@@ -98,7 +100,7 @@ def require_kin(
     )
     kept = kept_floats(base, quant)
     if not kept.changed:
-        _require_near(base, quant, f"{quant_folder} was not made from {base_folder}")
+        _require_near(base, quant, f"{quant_folder} was not made from {base_folder}", ours, console)
         return
     count = f"{len(kept.changed)} of {kept.equal + len(kept.changed)}"
     if ours or not kept.equal:
@@ -113,14 +115,22 @@ def require_kin(
     )
 
 
-def _require_near(base: nn.Module, quant: nn.Module, problem: str) -> None:
+def _require_near(
+    base: nn.Module, quant: nn.Module, problem: str, ours: bool, console: Console
+) -> None:
     far = max(row_errors(base, quant), key=lambda one: one.times, default=None)
     if far is None or far.times <= FARTHEST:
         return
+    what = (
+        f"weights of {far.name} are {far.times:.1f} times as far from the base's as rounding to "
+        f"{far.bits} bit leaves them"
+    )
+    if not ours and far.times <= FARTHEST_TUNED:
+        console.note(f"  {what}: trained scales, or a base with an adapter merged")
+        return
     raise StatsDisagree(
-        f"{problem}: weights of {far.name} are {far.times:.1f} times as far from the base's as "
-        f"rounding to {far.bits} bit leaves them; tensors that no quantizer rounds are equal, as "
-        "those of a base and of the same with an adapter merged are",
+        f"{problem}: {what}; tensors that no quantizer rounds are equal, as those of a base and "
+        "of the same with an adapter merged are",
         _REMEDY,
     )
 

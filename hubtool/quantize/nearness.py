@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     import mlx.core as mx
     import mlx.nn as nn
 
-KINDS = 8  # of modules that are looked at, one module each
 ROWS = 16  # of a module
 LARGEST = 64_000_000  # parameters of a module: a weight is read whole
 
@@ -44,7 +43,7 @@ def row_errors(base: nn.Module, quant: nn.Module) -> tuple[RowError, ...]:
         if other is not None and _comparable(module, other):
             by_kind.setdefault(kind_of(name), []).append((name, module, other))
     found = []
-    kinds = sorted(by_kind)[:KINDS]
+    kinds = sorted(by_kind)
     for place, kind in enumerate(kinds):
         finest = max(module.bits for _, module, _ in by_kind[kind])
         members = [one for one in by_kind[kind] if one[1].bits == finest]

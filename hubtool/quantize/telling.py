@@ -12,7 +12,7 @@ from hubtool.quantize.blas import describe_blas, measure_products, prefer_fast_b
 def tell_products(console: Console) -> None:
     """Who computes, and what would be faster; on the CPU only."""
     loaded = prefer_fast_blas()  # first: mlx keeps the BLAS that it finds when it is imported
-    if not on_cpu():
+    if not on_cpu() or console.mode == "silent":
         return
     products = measure_products(loaded)
     console.note(

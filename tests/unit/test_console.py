@@ -27,8 +27,8 @@ def test_a_plain_task_prints_start_every_30_seconds_and_end() -> None:
             task.advance()
     assert stderr.getvalue().splitlines() == [
         "  measuring ...",
-        "  measuring: 4/10 windows, about 48 s left ",
-        "  measuring: 8/10 windows, about 16 s left ",
+        "  measuring: 4/10 windows, about 48 s left",
+        "  measuring: 8/10 windows, about 16 s left",
         "  measuring: 10/10 windows in 1 min 20 s",
     ]
 

@@ -66,3 +66,12 @@ def test_nothing_is_held_where_no_file_can_be_beside(
     monkeypatch.setattr(holding.os, "access", lambda *_: False)
     with hold_output(tmp_path / "quant"), hold_output(tmp_path / "quant"):
         assert not [*tmp_path.iterdir()]
+
+
+def test_a_file_and_the_folder_of_its_name_are_not_written_at_once(tmp_path: Path) -> None:
+    """Their measurements would share a state file."""
+    file, folder = tmp_path / "q.json", tmp_path / "q"
+    with hold_output(file), pytest.raises(WorkFolderBusy), hold_output(folder):
+        pass
+    with hold_output(Path("/")):  # has no name, nor a place beside it
+        pass

@@ -108,3 +108,31 @@ def test_a_snapshot_of_the_cache_names_its_repo(
 def test_a_folder_without_weights_is_named(tmp_path: Path) -> None:
     with pytest.raises(PathNotFound, match=r"has no weights: no model\*\.safetensors"):
         weights_sha256(tmp_path)
+
+
+def test_a_head_that_loading_leaves_out_changes_nothing(tmp_path: Path) -> None:
+    """Mirrors write the copy of a tied embedding out, or do not."""
+    one = {**tensors(), "model.embed_tokens.weight": mx.ones((48, 96))}
+    copied = {**one, "lm_head.weight": mx.ones((48, 96))}
+    copied["model.layers.0.self_attn.rotary_emb.inv_freq"] = mx.ones(16)
+    hashes = set()
+    for name, held in (("a", one), ("b", copied)):
+        folder = write(tmp_path / name, held)
+        (folder / "config.json").write_text('{"tie_word_embeddings": true}')
+        hashes.add(weights_sha256(folder))
+    assert len(hashes) == 1
+    (tmp_path / "b/config.json").write_text('{"tie_word_embeddings": false}')
+    assert weights_sha256(tmp_path / "b") not in hashes
+
+
+def test_attention_is_seen_among_thousands_of_experts() -> None:
+    attention = [f"layers.{n}.self_attn.{p}_proj.weight" for n in range(48) for p in "qkvo"]
+    experts = [
+        f"layers.{n}.mlp.experts.{e}.{p}_proj.weight"
+        for n in range(48)
+        for e in range(128)
+        for p in ("gate", "up", "down")
+    ]
+    drawn = identity._drawn(experts + attention)
+    assert sorted(drawn) == sorted(experts + attention)
+    assert set(attention) <= set(drawn[: identity.SAMPLES])
