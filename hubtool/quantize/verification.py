@@ -25,7 +25,7 @@ class BaseUse:
 
     repo: str | None  # its id on the Hub
     revision: str | None  # its commit
-    sha256: str  # of its weights: names, shapes and samples of all of them
+    sha256: str  # of its weights: names, shapes, and bytes of up to 512 of them
 
 
 @dataclasses.dataclass(frozen=True)
