@@ -107,7 +107,7 @@ def test_a_release_is_one_verified_commit_and_a_second_run_changes_nothing(
 
 @pytest.mark.parametrize(
     ("moment", "after"),
-    [("Measuring sensitivity", 1.0), ("Quantizing", 0), ("Comparing", 0.5), ("Checking", 0)],
+    [("Measuring sensitivity", 0.3), ("Quantizing", 0), ("Comparing", 0.2), ("Checking", 0)],
 )
 def test_killed_in_a_stage_the_same_command_finishes(user: User, moment: str, after: float) -> None:
     user.killed_at(moment, after=after)
