@@ -156,10 +156,12 @@ def _is_given(context: typer.Context, name: str) -> bool:
 
 def refuse_idle_flags(context: typer.Context, *, sensitivity: str | None) -> None:
     """Raise ManifestInvalid for flags of a measurement that --sensitivity leaves out."""
-    idle = given_flags(context, ("method", "reference", "seed"))
-    if sensitivity is not None and idle:
-        from hubtool.release.wrong_setting import idle_beside
+    if sensitivity is None:
+        return
+    from hubtool.release.quantize_options import MEASURING
+    from hubtool.release.wrong_setting import idle_beside
 
+    if idle := given_flags(context, MEASURING):
         raise idle_beside(idle, "--sensitivity")
 
 

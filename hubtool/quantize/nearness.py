@@ -69,10 +69,7 @@ def _times(module: Any, weight: mx.array) -> float:
     def rows(array: mx.array) -> mx.array:
         return array.reshape(count, -1)[places]
 
-    stored = PackedWeight(
-        module.weight, module.scales, module.biases, module.group_size, module.bits
-    )
-    error = stored.rows(rows) - rows(weight).astype(mx.float32)
+    error = PackedWeight.held_by(module).rows(rows) - rows(weight).astype(mx.float32)
     squares = mx.square(error).reshape(len(places), -1, module.group_size).mean(axis=-1)
     steps = mx.square(rows(module.scales).astype(mx.float32)) / 12
     # a group of equal weights has no step, and no error

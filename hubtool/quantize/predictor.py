@@ -133,15 +133,6 @@ def _stored(quant: nn.Module, names: list[str], folder: Path) -> Weights:
                 "compare a quant with the base it was made from",
             )
         weights[name] = (
-            PackedWeight(
-                module.weight,
-                module.scales,
-                module.get("biases"),
-                module.group_size,
-                module.bits,
-                module.mode,
-            )
-            if "scales" in module
-            else PlainWeight(module.weight)
+            PackedWeight.held_by(module) if "scales" in module else PlainWeight(module.weight)
         )
     return weights

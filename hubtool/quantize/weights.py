@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hubtool.quantize.arrays import on_cpu
 from hubtool.quantize.unpacking import unpacked
@@ -76,6 +76,14 @@ class PackedWeight:
 
         packed, scales, biases = mx.quantize(weight, group_size, bits)
         return cls(packed, scales, biases, group_size, bits)
+
+    @classmethod
+    def held_by(cls, module: Any) -> PackedWeight:
+        """What one of mlx's quantized modules computes from."""
+        biases = module.get("biases")
+        return cls(
+            module.weight, module.scales, biases, module.group_size, module.bits, module.mode
+        )
 
     def fetched(self) -> PackedWeight:
         return self

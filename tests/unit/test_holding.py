@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,29 +9,14 @@ import pytest
 from hubtool import holding
 from hubtool.errors import WorkFolderBusy
 from hubtool.holding import hold_output
-
-HOLD_AND_WAIT = """
-import sys
-from pathlib import Path
-from hubtool.holding import hold_output
-with hold_output(Path(sys.argv[1])):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
+from tests.support.holder import start_holder
 
 
 def test_a_second_process_is_refused_until_the_first_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "sensitivity.json"
-    other = subprocess.Popen(
-        [sys.executable, "-c", HOLD_AND_WAIT, str(out)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert other.stdout is not None
-    assert other.stdout.readline() == "held\n"
+    other = start_holder("hubtool.holding", "hold_output", out)
     refused = pytest.raises(WorkFolderBusy, match=f"json is in use by hubtool process {other.pid},")
     with refused as raised, hold_output(out):
         pass
